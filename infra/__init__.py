@@ -1,0 +1,1 @@
+"""What every room stands on: settings, Spark, table declarations, lake I/O, locks, pseudonyms, errors."""

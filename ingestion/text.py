@@ -1,0 +1,103 @@
+"""Text as instruments and hospitals write it: any encoding, any line end, any separator."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from infra.errors import FileError
+
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether the bytes are no text: a NUL byte, unless a UTF-16 byte-order mark explains it."""
+    return b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def decode(content: bytes) -> str:
+    """The text with '\\n' line ends: UTF-8 or UTF-16 by their marks, else UTF-8 if valid, else Windows-1252.
+
+    An undecodable byte never loses a file: the five bytes that Windows-1252 leaves open become U+FFFD. A UTF-8
+    sequence cut at the end (a head of a file) does not turn the whole text into Windows-1252.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            cut = error.start >= len(content) - 3 and error.reason == "unexpected end of data"
+            text = content[: error.start].decode("utf-8-sig") if cut else content.decode("cp1252", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def separator_of(line: str) -> str:
+    """The separator of a header line: the candidate that splits it (outside quotes) into the most fields."""
+    return max(SEPARATORS, key=lambda s: len(next(csv.reader([line], delimiter=s), [])))
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A table of text: `columns` by header name, and for each row its `problem` (None: nothing wrong).
+
+    Cells are stripped; an empty cell is None. Rows with too few or too many cells keep what they have and say so.
+    """
+
+    columns: dict[str, list[str | None]]
+    problems: list[str | None]
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.problems)
+
+    def array(self, name: str) -> pa.Array:
+        """A column as an Arrow string array; all null where the file has no such column."""
+        return pa.array(self.columns.get(name, [None] * self.n_rows), pa.string())
+
+
+def read_delimited(text: str, separator: str | None = None, skip_prefix: str | None = None) -> Delimited:
+    """Reads delimited text whose first line that is neither blank nor a comment is the header.
+
+    separator: None finds it from the header. skip_prefix: lines that start so are comments. Header names are
+    stripped and kept as they are; a name given twice, or none at all, raises FileError.
+    """
+    lines = text.split("\n")
+    start = next(
+        (i for i, line in enumerate(lines) if line.strip() and not (skip_prefix and line.startswith(skip_prefix))), None
+    )
+    if start is None:
+        raise FileError("The file holds no header line; expected names of columns and rows below them.")
+    separator = separator or separator_of(lines[start])
+    body = "\n".join(lines[start:])
+    if skip_prefix:
+        body = "\n".join(line for line in lines[start:] if not line.startswith(skip_prefix))
+    # A stray quote must not swallow the rest of a tab-separated file: there, quotes are ordinary characters.
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    csv.field_size_limit(10_000_000)
+    try:
+        rows = csv.reader(io.StringIO(body), delimiter=separator, quoting=quoting)
+        header = [name.strip() for name in next(rows)]
+        while header and not header[-1]:
+            header.pop()
+        twice = sorted({n for n in header if header.count(n) > 1})
+        if twice:
+            raise FileError(f"The header names column {twice[0] or 'without a name'} twice; expected each once.")
+        width = len(header)
+        cells: list[list[str | None]] = []
+        problems: list[str | None] = []
+        for row in rows:
+            if not any(cell.strip() for cell in row):
+                continue
+            values: list[str | None] = [cell.strip() or None for cell in row]
+            extra = [v for v in values[width:] if v is not None]
+            problem = None
+            if extra or len(values) < width:
+                problem = f"the row has {len(row)} cells where the header has {width}"
+            cells.append((values + [None] * width)[:width])
+            problems.append(problem)
+    except csv.Error as error:
+        raise FileError(f"The text cannot be split into cells ({error}).") from error
+    columns = {name: [row[i] for row in cells] for i, name in enumerate(header)}
+    return Delimited(columns, problems)
