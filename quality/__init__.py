@@ -1,0 +1,1 @@
+"""Expectations, the gate between accepted and quarantined rows, and the record of every validation."""

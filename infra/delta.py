@@ -1,0 +1,114 @@
+"""Delta tables: reads through Spark or without a JVM, appends that survive repetition and other writers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import deltalake
+import pyarrow as pa
+from deltalake.exceptions import TableNotFoundError
+
+from infra.errors import MachineError
+from infra.lake import Lake
+from infra.locks import writing
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# delta-rs and Spark both read these features; deletion vectors would shut delta-rs out.
+PROPERTIES = {"delta.enableDeletionVectors": "false"}
+
+
+def exists(path: str) -> bool:
+    """Whether a Delta table lies at `path`."""
+    return deltalake.DeltaTable.is_deltatable(path)
+
+
+def version(path: str) -> int | None:
+    """The table's newest version, or None where there is no table."""
+    try:
+        return deltalake.DeltaTable(path, without_files=True).version()
+    except TableNotFoundError:
+        return None
+
+
+def create(lake: Lake, path: str, schema: pa.Schema, comments: dict[str, str], description: str) -> None:
+    """Makes an empty table as version 0, unless one is there. Comments go to its columns.
+
+    Version 0 is thus never a data version: trackers that lose the number 0 lose nothing.
+    """
+    if exists(path):
+        return
+    fields = [f.with_metadata({"comment": comments[f.name]}) if f.name in comments else f for f in schema]
+    with writing(lake, path):
+        deltalake.DeltaTable.create(
+            path, pa.schema(fields), mode="ignore", description=description, configuration=dict(PROPERTIES)
+        )
+
+
+def read(spark: "SparkSession", path: str, at_version: int | None = None) -> "DataFrame":
+    """The table as a Spark frame, pinned to a version where one is given."""
+    reader = spark.read.format("delta")
+    if at_version is not None:
+        reader = reader.option("versionAsOf", at_version)
+    return reader.load(path)
+
+
+def append(lake: Lake, frame: "DataFrame", path: str, transaction: str, metadata: str = "") -> int:
+    """Appends a Spark frame once for each transaction name, and returns the table's version afterwards.
+
+    The name is unique to the content: Delta drops a second append under the same one without a word, which is what
+    makes a repeated batch harmless. Raises MachineError where the disk is full or the lake read-only.
+    """
+    writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
+    writer = writer.option("txnAppId", transaction).option("txnVersion", 1)
+    return _write(lake, path, writer, metadata)
+
+
+def overwrite(lake: Lake, frame: "DataFrame", path: str, metadata: str = "") -> int:
+    """Replaces a table's content (old versions stay readable) and returns the new version."""
+    writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    return _write(lake, path, writer, metadata)
+
+
+def _write(lake: Lake, path: str, writer: Any, metadata: str) -> int:
+    if metadata:
+        writer = writer.option("userMetadata", metadata)
+    try:
+        with writing(lake, path):
+            writer.save(path)
+            now = version(path)
+    except Exception as error:
+        raise _explained(error, path) from error
+    assert now is not None
+    return now
+
+
+def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:
+    """Appends an Arrow table without a JVM and returns the version afterwards. For small tables such as the ledger."""
+    try:
+        with writing(lake, path):
+            deltalake.write_deltalake(path, table, mode="append", configuration=dict(PROPERTIES))
+            now = version(path)
+    except OSError as error:
+        raise _explained(error, path) from error
+    assert now is not None
+    return now
+
+
+def commit_metadata(path: str) -> str:
+    """The `metadata` text of the newest commit, or '' where there is none."""
+    if not exists(path):
+        return ""
+    newest = deltalake.DeltaTable(path, without_files=True).history(1)[0]
+    return str(newest.get("userMetadata") or "")
+
+
+def _explained(error: Exception, path: str) -> Exception:
+    """A MachineError for a full or read-only disk; any other error as it is."""
+    text = str(error)
+    name = Path(path).name
+    if "No space left on device" in text:
+        return MachineError(f"The disk is full: table {name} was not written, and nothing half-written is visible.")
+    if "Permission denied" in text or "Read-only file system" in text:
+        return MachineError(f"The lake cannot be written: table {name} at {path} is read-only for this user.")
+    return error

@@ -1,0 +1,64 @@
+"""The row-level gate: every check of a table's declaration as a Spark expression, in one pass, with reasons."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from infra.checks import Between, Check, Matches, NotBefore, NotNull, OneOf, sentence
+from infra.table import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+REASONS = "reasons"
+"""array<string>: the critical checks that a row breaks; a row with any goes to quarantine."""
+WARNINGS = "warnings"
+"""array<string>: the other checks that it breaks; the row is kept and they are counted."""
+
+
+def breaks(column: str, check: Check) -> "Column":
+    """Boolean expression, never null: the row breaks the check.
+
+    Raises Spark's AnalysisException where the column, or one named in `where`, does not exist.
+    """
+    from pyspark.sql import functions as F
+
+    value = F.col(column)
+    match check:
+        case NotNull():
+            broken = value.isNull()
+        case OneOf(values=values):
+            broken = ~value.isin(*values)
+        case Between(low=low, high=high):
+            broken = F.isnan(value.cast("double"))
+            if low is not None:
+                broken |= value < F.lit(low)
+            if high is not None:
+                broken |= value > F.lit(high)
+        case Matches(pattern=pattern):
+            broken = ~value.rlike(f"^(?:{pattern})$")
+        case NotBefore(other=other):
+            broken = value < F.col(other)
+    if check.where:
+        broken = F.expr(check.where) & broken
+    return F.coalesce(broken, F.lit(False))
+
+
+def judge(frame: "DataFrame", table: Table) -> "DataFrame":
+    """Adds REASONS and WARNINGS to a conformed frame; `problem` of the record, if it has one, is a reason too.
+
+    One projection: no shuffle, no second read. A reason names the check, never the value.
+    """
+    from pyspark.sql import functions as F
+
+    def broken(checks: Sequence[tuple[str, Check]]) -> "Column":
+        texts = [F.when(breaks(name, check), F.lit(sentence(name, check))) for name, check in checks]
+        return F.array_compact(F.array(*texts)) if texts else F.array().cast("array<string>")
+
+    checks = [(column.name, check) for column, check in table.checks()]
+    critical = broken([c for c in checks if c[1].severity == "critical"])
+    problem = F.when(F.col("problem").isNotNull(), F.array("problem")).otherwise(F.array().cast("array<string>"))
+    return frame.select(
+        "*",
+        F.concat(problem, critical).alias(REASONS),
+        broken([c for c in checks if c[1].severity != "critical"]).alias(WARNINGS),
+    )
