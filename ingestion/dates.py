@@ -101,3 +101,8 @@ def parse_times(values: pa.Array, site: Site, column: str) -> tuple[pa.Array, li
 def has_time_of_day(text: str | None) -> bool:
     """Whether a date text says a time of day. A bare date is observed at 00:00 and known at the day's end."""
     return bool(text and re.search(r"\d{1,2}:\d{2}|\d{8}[ T]?\d{4}", text))
+
+
+DAY_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
+"""What stands for 'day 0' where a de-identified file gives only intervals (months from diagnosis, seconds from case
+start). A convention of this project: the date says nothing, intervals between such times are exact."""
