@@ -7,17 +7,18 @@ import pyarrow.compute as pc
 
 from infra.settings import Site
 from infra.tables.vitals import SIGNALS
+from ingestion.columnar import distinct, header_of, mapped, numbers, read_columns
 from ingestion.format import Format, Probe, RawFile
 from ingestion.problems import join_problems, where
-from ingestion.sources.vitals.cells import event_times, mapped, numbers, read_cells
 from ingestion.sources.vitals.raw import VITAL_VALUE
 from ingestion.sources.vitals.signals import device_of, signal_of, ucum, unit_of
-from ingestion.sources.vitals.wide_csv import CASE, PATIENT, TIME, has_one, header_of
+from ingestion.sources.vitals.times import event_times
+from ingestion.sources.vitals.wide_csv import CASE, PATIENT, TIME, has_one
 
 
 def _recognise(probe: Probe) -> bool:
-    header = header_of(probe)
-    return has_one(header, CASE) and has_one(header, TIME) and {"signal", "value"} <= set(header)
+    header = header_of(probe.lines)
+    return all(has_one(header, names) for names in (CASE, TIME, ("signal",), ("value",)))
 
 
 def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
@@ -25,36 +26,35 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
     Raises FileError where a needed column is missing or times can be read two ways.
     """
-    cells = read_cells(raw.text)
-    text = cells.need("value")
+    table = read_columns(raw.text)
+    text = table.need("value")
     rows = pc.indices_nonzero(pc.is_valid(text))
     text = text.take(rows)
     value, is_number = numbers(text)
     not_a_number = pc.invert(is_number)
-    times, time_problems = event_times(cells.need(*TIME), site, "time")
-    name = cells.need("signal").take(rows)
-    names = [n for n in pc.unique(name).to_pylist() if n is not None]
+    times, time_problems = event_times(table.need(*TIME), site, "time")
+    name = table.need("signal").take(rows)
+    names = distinct(name)
     signal = pc.coalesce(mapped(name, [(n, signal_of(n)) for n in names]), name)
     expected_unit = mapped(signal, [(s, unit_of(s)) for s in SIGNALS])
-    given = cells.get("unit")
+    given = table.get("unit")
     unit, wrong_unit = expected_unit, pa.nulls(len(rows), pa.string())
     if given is not None:
         given = given.take(rows)
-        units = [u for u in pc.unique(given).to_pylist() if u is not None]
-        unit = pc.coalesce(mapped(given, [(u, ucum(u)) for u in units]), expected_unit)
+        unit = pc.coalesce(mapped(given, [(u, ucum(u)) for u in distinct(given)]), expected_unit)
         wrong_unit = where(pc.not_equal(unit, expected_unit), "the unit is not the one of the signal")
     device = mapped(name, [(n, device_of(n)) for n in names])
-    stated_device = cells.get("device")
+    stated_device = table.get("device")
     if stated_device is not None:
         device = pc.coalesce(stated_device.take(rows), device)
-    patient_id = cells.get(*PATIENT)
+    patient_id = table.get(*PATIENT)
     yield VITAL_VALUE.batch(
         file_row=rows.cast(pa.int64()),
         problem=join_problems(
-            cells.problems.take(rows), time_problems.take(rows), wrong_unit,
+            table.problems.take(rows), time_problems.take(rows), wrong_unit,
             where(not_a_number, "value is not a number"),
         ),
-        case_id=cells.need(*CASE).take(rows),
+        case_id=table.need(*CASE).take(rows),
         patient_id=patient_id.take(rows) if patient_id is not None else None,
         event_time=times.take(rows),
         signal=signal,

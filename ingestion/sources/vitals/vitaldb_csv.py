@@ -10,16 +10,16 @@ from pathlib import PurePath
 import pyarrow as pa
 
 from infra.settings import Site
+from ingestion.columnar import header_of, read_columns
 from ingestion.format import Format, Probe, RawFile
-from ingestion.sources.vitals.cells import read_cells
 from ingestion.sources.vitals.raw import VITAL_VALUE
-from ingestion.sources.vitals.wide_csv import CASE, has_one, header_of, melt, signal_columns
+from ingestion.sources.vitals.wide_csv import CASE, has_one, melt, signal_columns
 
 
 def _recognise(probe: Probe) -> bool:
-    header = header_of(probe)
+    header = header_of(probe.lines)
     return (
-        header[:1] == ["time"] and not has_one(header, CASE)
+        [name.lower() for name in header[:1]] == ["time"] and not has_one(header, CASE)
         and any("/" in name for name in header) and bool(signal_columns(header))
     )
 
@@ -31,8 +31,8 @@ def case_of(name: str) -> str:
 
 def read_vitaldb(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     """Yields one batch a track. Raises FileError where no track is a known vital sign."""
-    cells = read_cells(raw.text)
-    yield from melt(cells, site, pa.repeat(case_of(raw.name), cells.n_rows), None)
+    table = read_columns(raw.text)
+    yield from melt(table, site, pa.repeat(case_of(raw.name), table.n_rows), None)
 
 
 VITALDB_CSV = Format(

@@ -1,0 +1,133 @@
+"""Large delimited text into Arrow columns: pyarrow's own parser, and row by row only where a row is ragged.
+
+A day of one patient at one value a second in ten signals is close to a million cells, and a cohort's MAF has
+millions of rows: nothing here loops in Python over the cells of a regular file.
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pacsv
+
+from infra.errors import FileError
+from ingestion.text import read_delimited, separator_of
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "--", "---", "--.-")
+"""Cells that say 'no value' in tables of numbers."""
+
+_NUMBER = r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?$"
+
+
+@dataclass(frozen=True)
+class TextColumns:
+    """Columns of text by header name as written, and for each row its problem (null: none)."""
+
+    columns: dict[str, pa.Array]
+    problems: pa.Array
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.problems)
+
+    def name_of(self, *names: str) -> str | None:
+        """The file's name of the first of these columns that it has: as given, else whatever the case."""
+        return find_name(list(self.columns), *names)
+
+    def get(self, *names: str, missing: Iterable[str] = MISSING) -> pa.Array | None:
+        """The first of the columns that the file has, stripped, null where it says so; None: it has none of them."""
+        name = self.name_of(*names)
+        return None if name is None else present(self.columns[name], missing)
+
+    def need(self, *names: str, missing: Iterable[str] = MISSING) -> pa.Array:
+        """The first of the columns that the file has. Raises FileError where it has none of them."""
+        column = self.get(*names, missing=missing)
+        if column is None:
+            raise FileError(f"The header has no column {names[0]} among its {len(self.columns)} columns.")
+        return column
+
+
+def find_name(header: list[str], *names: str) -> str | None:
+    """The header's name for the first of `names` that it has: an exact match first, else whatever the case."""
+    for name in names:
+        if name in header:
+            return name
+        same = next((h for h in header if h.lower() == name.lower()), None)
+        if same is not None:
+            return same
+    return None
+
+
+def header_cells(line: str) -> list[str]:
+    """The cells of a header line, stripped; the separator is found from the line."""
+    separator = separator_of(line)
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, quoting=quoting), [])]
+
+
+def header_of(lines: Iterable[str]) -> list[str]:
+    """The cells of the first line that is neither blank nor a '#' comment; empty where there is none."""
+    line = next((line for line in lines if line.strip() and not line.startswith("#")), None)
+    return [] if line is None else header_cells(line)
+
+
+def read_columns(text: str) -> TextColumns:
+    """A delimited table into text columns; its header is the first line that is neither blank nor a '#' comment.
+
+    Raises FileError where there is no header line, or it has a name twice or a column without one.
+    """
+    start = re.search(r"^(?!#)[^\n]*\S[^\n]*$", text, re.MULTILINE)
+    if start is None:
+        raise FileError("The file holds no header line; expected names of columns and rows below them.")
+    header, body = start[0], text[start.start():]
+    separator, cells = separator_of(header), header_cells(header)
+    names = cells[: max((i + 1 for i, name in enumerate(cells) if name), default=0)]
+    if not names:
+        raise FileError("The header line holds no names of columns.")
+    twice = sorted({n for n in names if names.count(n) > 1} | ({""} if "" in names else set()))
+    if twice:
+        raise FileError(f"The header has {'a name twice' if twice[0] else 'a column without a name'}.")
+    positions = [str(i) for i in range(len(cells))]
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(body.encode(errors="replace")),
+            read_options=pacsv.ReadOptions(column_names=positions, skip_rows=1),
+            # A stray quote must not swallow the rest of a tab-separated file: there, quotes are ordinary characters.
+            parse_options=pacsv.ParseOptions(delimiter=separator, quote_char=False if separator == "\t" else '"'),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=True, null_values=[""]
+            ),
+        )
+    except pa.ArrowInvalid:  # a ragged row, a stray quote, no rows: slower, but each row keeps what it has
+        ragged = read_delimited(body, separator)
+        return TextColumns({n: ragged.array(n) for n in ragged.columns}, pa.array(ragged.problems, pa.string()))
+    columns = {name: table.column(i).combine_chunks() for i, name in enumerate(names)}
+    return TextColumns(columns, pa.nulls(table.num_rows, pa.string()))
+
+
+def present(values: pa.Array, missing: Iterable[str] = MISSING) -> pa.Array:
+    """Text stripped, and null where it says that there is no value."""
+    stripped = pc.utf8_trim_whitespace(values)
+    return pc.if_else(pc.is_in(stripped, pa.array(["", *missing])), None, stripped)
+
+
+def numbers(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Text with decimal point or comma into doubles, and whether each given text is a number (null stays null)."""
+    is_number = pc.match_substring_regex(values, _NUMBER)
+    digits = pc.replace_substring(pc.if_else(is_number, values, None), ",", ".")
+    return digits.cast(pa.float64()), is_number
+
+
+def mapped(values: pa.Array, known: Iterable[tuple[str, str | None]]) -> pa.Array:
+    """Text through a small dictionary; what it does not have becomes null."""
+    pairs = list(known)
+    keys, targets = pa.array([k for k, _ in pairs], pa.string()), pa.array([v for _, v in pairs], pa.string())
+    return targets.take(pc.index_in(values, keys))
+
+
+def distinct(values: pa.Array) -> list[str]:
+    """The distinct texts of a column, without null."""
+    return [v for v in pc.unique(values).to_pylist() if v is not None]
