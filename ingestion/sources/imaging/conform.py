@@ -1,0 +1,50 @@
+"""Raw imaging records -> rows of imaging_instance and imaging_series."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from infra.settings import Site
+from ingestion.conforming import carry, known_after, number, unreadable_number, with_problems
+
+_NUMBERS = ("field_strength", "echo_time", "repetition_time", "slice_thickness", "pixel_spacing")
+_GAUSS_PER_TESLA = 10_000
+_MAX_TESLA = 100  # no magnet for patients is near; older scanners write gauss into the tag
+
+
+def conform_dicom_instance(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """{imaging_instance: a row for each DICOM object}."""
+    frame = with_problems(raw, unreadable_number(raw, *_NUMBERS))
+    strength = number(F.col("field_strength"))
+    return {
+        "imaging_instance": frame.select(
+            *carry(frame),
+            *_series_columns(),
+            F.col("instance_uid"),
+            F.when(strength > _MAX_TESLA, strength / _GAUSS_PER_TESLA).otherwise(strength).alias("field_strength_t"),
+            number(F.col("echo_time")).alias("echo_time_ms"),
+            number(F.col("repetition_time")).alias("repetition_time_ms"),
+            number(F.col("slice_thickness")).alias("slice_thickness_mm"),
+            number(F.col("pixel_spacing")).alias("pixel_spacing_mm"),
+            *_times(site),
+        )
+    }
+
+
+def conform_idc_series(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """{imaging_series: a row for each series of the index}."""
+    return {
+        "imaging_series": raw.select(
+            *carry(raw), *_series_columns(), F.col("collection_id"), F.col("n_instances").cast("int"), *_times(site)
+        )
+    }
+
+
+def _series_columns() -> list[Column]:
+    names = ("patient_id", "study_uid", "series_uid", "modality", "sequence_type", "contrast", "manufacturer",
+             "species", "is_derived")
+    return [F.col(name) for name in names]
+
+
+def _times(site: Site) -> tuple[Column, Column]:
+    known = known_after(F.col("available_time"), site.delay_days("imaging"))
+    return F.col("observed_time").alias("event_time"), known.alias("known_time")

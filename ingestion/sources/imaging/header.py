@@ -1,0 +1,159 @@
+"""Reads the allow-listed tags of a DICOM header as text, and nothing else: no pixels, no other tag.
+
+Values are taken as the bytes that the file holds, past pydicom's conversion of them, so that one odd value (a
+decimal string that is none) costs that value and not the file.
+"""
+
+import logging
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from infra.errors import FileError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+TAGS: dict[str, int] = {
+    "ImageType": 0x0008_0008,
+    "SOPInstanceUID": 0x0008_0018,
+    "StudyDate": 0x0008_0020,
+    "SeriesDate": 0x0008_0021,
+    "AcquisitionDate": 0x0008_0022,
+    "AcquisitionDateTime": 0x0008_002A,
+    "StudyTime": 0x0008_0030,
+    "SeriesTime": 0x0008_0031,
+    "AcquisitionTime": 0x0008_0032,
+    "Modality": 0x0008_0060,
+    "Manufacturer": 0x0008_0070,
+    "TimezoneOffsetFromUTC": 0x0008_0201,
+    "SeriesDescription": 0x0008_103E,
+    "PatientID": 0x0010_0020,
+    "QualityControlSubject": 0x0010_0200,
+    "PatientSpeciesDescription": 0x0010_2201,
+    "ContrastBolusAgent": 0x0018_0010,
+    "BodyPartExamined": 0x0018_0015,
+    "ScanningSequence": 0x0018_0020,
+    "SliceThickness": 0x0018_0050,
+    "RepetitionTime": 0x0018_0080,
+    "EchoTime": 0x0018_0081,
+    "InversionTime": 0x0018_0082,
+    "MagneticFieldStrength": 0x0018_0087,
+    "ProtocolName": 0x0018_1030,
+    "DiffusionBValue": 0x0018_9087,
+    "StudyInstanceUID": 0x0020_000D,
+    "SeriesInstanceUID": 0x0020_000E,
+    "PixelSpacing": 0x0028_0030,
+}
+"""The allow-list: keyword and tag (PS3.6). Tags come in ascending order in a file, so reading stops after the last."""
+
+LAST_TAG = max(TAGS.values())
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_UNDEFINED_LENGTH = 0xFFFF_FFFF
+_FREE_TEXT = frozenset({"SeriesDescription", "PatientID", "ProtocolName", "PatientSpeciesDescription"})
+
+# What pydicom raises on bytes that are no DICOM after all; anything else would be a defect worth a traceback.
+_UNREADABLE = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError, OverflowError, EOFError,
+    RecursionError, MemoryError, OSError, struct.error, zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The allow-listed tags that a file gives a value for, by keyword; values of several parts joined by backslash.
+
+    is_directory: the file is a DICOMDIR. is_cut: the file ends inside its header.
+    """
+
+    values: dict[str, str]
+    is_directory: bool = False
+    is_cut: bool = False
+
+    def get(self, keyword: str) -> str | None:
+        """The value, stripped; None where the tag is absent or empty."""
+        return self.values.get(keyword) or None
+
+    def first(self, keyword: str) -> str | None:
+        """The first part of a value of several parts; None where it is absent or empty."""
+        return self.values.get(keyword, "").split("\\")[0].strip() or None
+
+
+def read_header(stream: BinaryIO, size: int) -> Header:
+    """The header of a DICOM file, with or without preamble, in any transfer syntax.
+
+    stream: at the file's start, seekable. size: of the file in bytes. Raises FileError where the bytes cannot be
+    read as DICOM.
+    """
+    from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_partial
+
+    watch = _Watch(stream, size)
+    # pydicom warns and logs about values, and a value may be a name; what matters here is raised or counted.
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = read_partial(stream, watch.stop, force=True, specific_tags=list(TAGS.values()))
+            meta = dataset.file_meta
+            syntax, storage = str(meta.get("TransferSyntaxUID", "")), str(meta.get("MediaStorageSOPClassUID", ""))
+            values = _values(dataset)
+        except (InvalidDicomError, *_UNREADABLE) as error:
+            raise FileError(
+                f"The file starts like DICOM but its header cannot be read ({type(error).__name__}); "
+                "expected data elements as in DICOM PS3.10."
+            ) from error
+    # Positions in a deflated file say nothing about the inflated header.
+    is_cut = syntax != _DEFLATED and watch.is_cut
+    return Header(values, is_directory=storage == DICOMDIR_CLASS, is_cut=is_cut)
+
+
+class _Watch:
+    """Stops the reader after the last wanted tag, and sees whether the file ended before an element did."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream = stream
+        self._size = size
+        self._end_of_element: int | None = None
+        self._is_stopped = False
+
+    def stop(self, tag: "BaseTag", vr: str | None, length: int) -> bool:
+        self._is_stopped = tag > LAST_TAG
+        self._end_of_element = None if length == _UNDEFINED_LENGTH else self._stream.tell() + length
+        return self._is_stopped
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the last element before the wanted end runs past the end of the file, or stops short of it."""
+        return not self._is_stopped and self._end_of_element is not None and self._end_of_element != self._size
+
+
+def _values(dataset: "Dataset") -> dict[str, str]:
+    from pydicom.charset import convert_encodings, decode_bytes
+
+    charset = _raw(dataset, 0x0008_0005) or b""
+    encodings = convert_encodings(charset.decode("ascii", errors="replace").strip("\x00 ").split("\\"))
+    values = {}
+    for keyword, tag in TAGS.items():
+        raw = _raw(dataset, tag)
+        if raw is None:
+            continue
+        if keyword == "DiffusionBValue":
+            order = "<" if dataset.original_encoding[1] is not False else ">"
+            text = str(struct.unpack(f"{order}d", raw[:8])[0]) if len(raw) >= 8 else ""
+        elif keyword in _FREE_TEXT:
+            text = decode_bytes(raw, encodings, set())
+        else:
+            text = raw.decode("ascii", errors="replace")
+        values[keyword] = text.strip("\x00 \t\r\n")
+    return values
+
+
+def _raw(dataset: "Dataset", tag: int) -> bytes | None:
+    """An element's bytes; None where it is absent, empty, or no plain value."""
+    value = dataset.get_item(tag).value if tag in dataset else None
+    return value if isinstance(value, bytes) else None
