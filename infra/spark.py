@@ -43,9 +43,6 @@ def session_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
-        # Python workers run our readers: they must be the interpreter that runs us.
-        "spark.pyspark.python": sys.executable,
-        "spark.pyspark.driver.python": sys.executable,
         # Arrow between the JVM and Python, never pickled rows.
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
@@ -84,6 +81,9 @@ def build_session(settings: Settings) -> "SparkSession":
     java_command()
     from pyspark.sql import SparkSession
 
+    if settings.spark_master.startswith("local"):
+        # Python workers run our readers: they must be the interpreter that runs us. Read when a session starts.
+        os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder
     for key, value in session_conf(settings).items():
         builder = builder.config(key, value)

@@ -1,0 +1,140 @@
+"""Runs the suites on a batch, and keeps the record: Data Docs for people, a Delta table for programs.
+
+Both hold verdicts and counts only. The default result format of Great Expectations copies values of patients into
+results and pages; BOOLEAN_ONLY never does, and the counts come from one aggregate of our own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from infra import delta
+from infra.checks import sentence
+from infra.lake import Lake
+from infra.locks import writing
+from infra.table import Table
+from infra.tables import TABLES
+from quality.gate import breaks
+from quality.suite import suite
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+RESULT_FORMAT = "BOOLEAN_ONLY"
+SCHEMA = pa.schema(
+    [
+        pa.field("batch_id", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("table_name", pa.string()),
+        pa.field("check", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("rows_failed", pa.int64()),
+        pa.field("is_expectation_met", pa.bool_()),
+        pa.field("validated_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check on one batch: our count of the rows that break it, and Great Expectations' verdict."""
+
+    table: str
+    check: str
+    severity: str
+    rows: int
+    rows_failed: int
+    is_expectation_met: bool
+
+
+def results_path(lake: Lake) -> str:
+    """The Delta table of check results."""
+    return f"{lake.root}/quality/results"
+
+
+def docs_index(lake: Lake) -> Path:
+    """The first page of the Data Docs."""
+    return lake.folder("quality") / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+
+
+def validate(frames: "Mapping[str, DataFrame]", lake: Lake, source: str, batch_id: str) -> list[CheckResult]:
+    """Validates the conformed rows of a batch, table by table, and appends the results to the record.
+
+    frames: by table name, rows before the split into accepted and quarantined. Empty frames are left out.
+    """
+    results: list[CheckResult] = []
+    rows = {name: _counts(frame, TABLES[name]) for name, frame in frames.items()}
+    filled = {name: frame for name, frame in frames.items() if rows[name][0]}
+    if not filled:
+        return results
+    with writing(lake, "quality"):
+        verdicts = _run(filled, lake, f"{source}-{batch_id}")
+        for name in filled:
+            total, failed = rows[name]
+            for (column, check), n, met in zip(TABLES[name].checks(), failed, verdicts[name], strict=True):
+                results.append(CheckResult(name, sentence(column.name, check), check.severity, total, n, met))
+        _record(results, lake, source, batch_id)
+    return results
+
+
+def _counts(frame: "DataFrame", table: Table) -> tuple[int, list[int]]:
+    """Rows, and for each check the rows that break it: one aggregate over the batch."""
+    from pyspark.sql import functions as F
+
+    counts = [F.count_if(breaks(column.name, check)) for column, check in table.checks()]
+    row = frame.agg(F.count("*"), *counts).first()
+    assert row is not None
+    return row[0], list(row[1:])
+
+
+def _run(frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str) -> dict[str, list[bool]]:
+    """Verdicts of Great Expectations by table, in the order of the checks; the Data Docs get a page for each."""
+    import great_expectations as gx
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    context = gx.get_context(mode="file", project_root_dir=str(lake.folder("quality")))
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_or_update_spark("oncolake", persist=False)
+    verdicts: dict[str, list[bool]] = {}
+    for name, frame in frames.items():
+        whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
+        expected = context.suites.add_or_update(suite(TABLES[name]))
+        definition = context.validation_definitions.add_or_update(
+            gx.ValidationDefinition(name=name, data=whole, suite=expected)
+        )
+        checkpoint = context.checkpoints.add_or_update(
+            gx.Checkpoint(name=name, validation_definitions=[definition], result_format=RESULT_FORMAT,
+                          actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")])
+        )
+        run_id = RunIdentifier(run_name=run_name, run_time=datetime.now(UTC))
+        outcome = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run_id)
+        (result,) = outcome.run_results.values()
+        verdicts[name] = _in_order(result, expected)
+    return verdicts
+
+
+def _in_order(result: Any, expected: Any) -> list[bool]:
+    by_id = {}
+    for r in result.results:
+        raised = [e for e in (r.exception_info or {}).values() if isinstance(e, dict) and e.get("raised_exception")]
+        if raised or (r.exception_info or {}).get("raised_exception"):
+            raise AssertionError(f"Great Expectations could not run {r.expectation_config.type}; a defect of oncolake")
+        by_id[r.expectation_config.id] = bool(r.success)
+    return [by_id[e.id] for e in expected.expectations]
+
+
+def _record(results: list[CheckResult], lake: Lake, source: str, batch_id: str) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        {"batch_id": batch_id, "source": source, "table_name": r.table, "check": r.check, "severity": r.severity,
+         "rows": r.rows, "rows_failed": r.rows_failed, "is_expectation_met": r.is_expectation_met, "validated_at": now}
+        for r in results
+    ]  # fmt: skip
+    path = results_path(lake)
+    delta.create(lake, path, SCHEMA, {}, "Checks run on each batch: counts and verdicts.")
+    delta.append_arrow(lake, pa.Table.from_pylist(rows, SCHEMA), path)
