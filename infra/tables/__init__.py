@@ -19,6 +19,7 @@ TABLES: dict[str, Table] = {
         laboratory.cytokine_result,
         laboratory.variant,
         laboratory.sequenced_sample,
+        laboratory.gene_panel,
         laboratory.mutational_burden,
         vitals.vital_sign,
     )

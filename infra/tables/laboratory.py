@@ -135,7 +135,7 @@ variant = Table(
     grain="a called mutation of a sample",
     description="Somatic mutations, one row an allele.",
     key=("sample_id", "genome_build", "chromosome", "start_position", "reference_allele", "alternate_allele",
-         "hugo_symbol"),
+         "hugo_symbol", "protein_change"),
     is_timed=False,
     columns=(
         SAMPLE_ID,
@@ -145,6 +145,8 @@ variant = Table(
         Column("end_position", "bigint", "Last base, 1-based.", "1", (Between(low=1),)),
         Column("reference_allele", "string", "Reference allele ('-' for an insertion)."),
         Column("alternate_allele", "string", "Mutated allele ('-' for a deletion)."),
+        Column("protein_change", "string", "Protein change, only where the file gives no position: there it tells the "
+               "mutations of a gene apart."),
         Column("variant_class", "string", "MAF Variant_Classification.", checks=(NotNull(),)),
         Column("mutation_status", "string", "MAF Mutation_Status: Somatic, Germline ..."),
         Column("genome_build", "string", "Reference genome.",
@@ -156,16 +158,31 @@ variant = Table(
 
 sequenced_sample = Table(
     name="sequenced_sample",
-    grain="a sample that was sequenced",
-    description="Which samples were profiled for mutations and over how many coding bases: the denominator of the "
-    "burden, and the difference between no mutation and not sequenced.",
-    key=("sample_id",),
+    grain="a sample that was sequenced on a panel",
+    description="Which samples were profiled for mutations, and on which panel: the difference between no mutation "
+    "and not sequenced.",
+    key=("sample_id", "panel_id"),
     is_timed=False,
     columns=(
         SAMPLE_ID,
-        Column("panel_id", "string", "Gene panel, or 'exome'.", checks=(NotNull(),)),
-        Column("coding_mb", "double", "Coding bases that the panel covers.", "Mb", (Between(low=0),)),
-        Column("coding_source", "string", "Where coding_mb comes from: panel file, published size, definition default."),
+        Column("panel_id", "string", "Gene panel; 'exome' where the sample is listed without one. A panel beside "
+               "'exome' for the same sample is the more precise statement and wins.", checks=(NotNull(),)),
+        DELAY,
+    ),
+)
+
+gene_panel = Table(
+    name="gene_panel",
+    grain="a gene panel of a site",
+    description="How many coding bases a panel covers: the denominator of the burden.",
+    key=("site_id", "panel_id"),
+    is_timed=False,
+    columns=(
+        Column("panel_id", "string", "Name of the panel.", checks=(NotNull(),)),
+        Column("coding_mb", "double", "Coding bases that the panel covers; null where its file lists only genes.", "Mb",
+               (Between(low=0),)),
+        Column("coding_source", "string", "Where coding_mb comes from."),
+        Column("n_genes", "int", "Genes on the panel.", "1", (Between(low=1),)),
         DELAY,
     ),
 )
