@@ -77,7 +77,7 @@ def as_of_rows(
     _require(labels, [*label_keys, label_time], "label rows")
     _require(history, [*keys, *times], "feature rows")
     if known_only and known_time is None:
-        raise UsageError("These features have no column of known time; name one, or ask for them with known_only=False.")
+        raise UsageError("These features have no column of known time; name one, or ask with known_only=False.")
     key_columns = {f"k{i}": history[name] for i, name in enumerate(keys)}
     event = microseconds(history[event_time], event_time, round_up=True)
     known = event if known_time is None else microseconds(history[known_time], known_time, round_up=True)
@@ -175,7 +175,8 @@ def _choose(
         db.execute(f"""
             CREATE TEMP TABLE steps AS
             SELECT {"".join(f"{k}, " for k in names)} event, usable, r,
-                   usable = before_usable AND event = before_event AND known IS NOT DISTINCT FROM before_known AS is_tied
+                   usable = before_usable AND event = before_event
+                       AND known IS NOT DISTINCT FROM before_known AS is_tied
             FROM (
                 SELECT *, max(event) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_event,
                        lead(usable) OVER w AS next_usable,
