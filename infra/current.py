@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from infra.errors import MachineError, UsageError
 from infra.lake import Lake
+from infra.table import Table
 from infra.tables import TABLES
-
-_ORDER = ("known_time", "ingested_at", "file_row")
 
 
 def silver_versions(lake: Lake, table_names: Iterable[str]) -> dict[str, int]:
@@ -25,7 +26,7 @@ def current_arrow(
     """The latest known version of each natural key of a silver table, with every declared column.
 
     Of several versions of a key the one with the latest `known_time` counts; of equals the one ingested last, then
-    the later record of its file. Null parts of a key are equal to each other.
+    the first by file and record: the order of `ingestion.versions.current`. Null parts of a key equal each other.
 
     version: Delta version to read; None reads the newest.
     where: values that key columns must have. Only key columns can be asked for, because a condition on content
@@ -33,9 +34,10 @@ def current_arrow(
     Raises UsageError on an unknown table, version or key column, MachineError where the lake has no such table.
     """
     import duckdb
+    import numpy as np
     import pyarrow.dataset as ds
 
-    table = TABLES[table_name] if table_name in TABLES else _unknown(table_name)
+    table = _declared(table_name)
     outside = set(where or {}) - set(table.key)
     if outside:
         raise UsageError(f"{table_name} can be filtered by its key {', '.join(table.key)} only, not {sorted(outside)}.")
@@ -47,30 +49,26 @@ def current_arrow(
     rows = delta.to_pyarrow_dataset().to_table(columns=[c.name for c in table.all_columns], filter=condition)
 
     # DuckDB ranks plain numbers only: its time-zone arithmetic needs an extension that a closed network cannot load.
-    ranked = rows.select([*table.key])
-    for name in _ORDER:
-        ranked = ranked.append_column(f"_{name}", rows[name].cast(pa.int64()))
-    for position, name in enumerate(table.key):
-        if pa.types.is_timestamp(ranked.schema.field(name).type):
-            ranked = ranked.set_column(position, name, ranked[name].cast(pa.int64()))
-    ranked = ranked.append_column("_row", pa.array(range(rows.num_rows), pa.int64()))
+    needed = dict.fromkeys((*table.key, "known_time", "ingested_at", "file_id", "file_row"))
+    ranked = pa.table({name: _plain(rows[name]) for name in needed}).append_column(
+        "_row", pa.array(np.arange(rows.num_rows))
+    )
     key = ", ".join(f'"{k}"' for k in table.key)
-    latest = ", ".join(f"_{name} DESC NULLS LAST" for name in _ORDER)
     with duckdb.connect() as connection:
         connection.register("ranked", ranked)
-        chosen = connection.execute(
-            f"SELECT _row FROM ranked QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest}, _row) = 1"
-            " ORDER BY _row"
+        chosen = connection.sql(
+            f"SELECT _row FROM ranked QUALIFY 1 = row_number() OVER (PARTITION BY {key} ORDER BY known_time DESC"
+            " NULLS LAST, ingested_at DESC NULLS LAST, file_id, file_row, _row) ORDER BY _row"
         ).to_arrow_table()
     return rows.take(chosen["_row"].combine_chunks())
 
 
-def _open(lake: Lake, table_name: str, version: int | None):  # type: ignore[no-untyped-def]
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, TableNotFoundError
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
 
-    if table_name not in TABLES:
-        _unknown(table_name)
+
+def _open(lake: Lake, table_name: str, version: int | None) -> DeltaTable:
+    _declared(table_name)
     place = lake.silver(table_name)
     try:
         return DeltaTable(place, version=version)
@@ -82,5 +80,7 @@ def _open(lake: Lake, table_name: str, version: int | None):  # type: ignore[no-
         raise UsageError(f"Version {version} of table {table_name} at {place} cannot be read ({error}).") from error
 
 
-def _unknown(table_name: str):  # type: ignore[no-untyped-def]
-    raise UsageError(f"No table is named {table_name!r}; expected one of {', '.join(TABLES)}.")
+def _declared(table_name: str) -> Table:
+    if table_name not in TABLES:
+        raise UsageError(f"No table is named {table_name!r}; expected one of {', '.join(TABLES)}.")
+    return TABLES[table_name]
