@@ -88,8 +88,8 @@ cytokine_result = Table(
         Column("well", "string", "Well of the plate (A1 ... H12, P24); null where the export names none.",
                checks=(Matches("[A-P][0-9]{1,2}"),)),
         OPTIONAL_SAMPLE_ID,
-        Column("replicate", "int", "Number, from 1, among readings that plate, well, sample and assay do not tell apart: "
-               "a well read twice, a control named alike where the export names no well.",
+        Column("replicate", "int", "Number, from 1, among readings that plate, well, sample and assay do not tell "
+               "apart: a well read twice, a control named alike where the export names no well.",
                checks=(NotNull(), Between(low=1))),
         Column("sample_type", "string", "What is in the well.",
                checks=(NotNull(), OneOf(("unknown", "standard", "control", "blank")))),
@@ -98,15 +98,15 @@ cytokine_result = Table(
         Column("analyte_as_given", "string", "The analyte's name in the file.", checks=(NotNull(),)),
         Column("uniprot_id", "string", "UniProt accession; those of a dimer joined by '_'.", checks=(
             NotNull("info", where="sample_type = 'unknown'"),)),
-        Column("assay_id", "string", "OlinkID, or the bead region of a Luminex plate: tells assays of one analyte apart "
-               "(IL6 is in several Olink panels)."),
+        Column("assay_id", "string", "OlinkID, or the bead region of a Luminex plate: tells assays of one analyte "
+               "apart (IL6 is in several Olink panels)."),
         Column("panel", "string", "Olink panel, or the protocol of a Luminex plate."),
         Column("value", "double", "Concentration or NPX, in `unit`; null where operator is '<', '>' or 'none'.",
                checks=(NotNull(where="operator = '='"), Between(low=0, where="unit <> '{NPX}'"))),
         Column("operator", "string", _OPERATOR_TEXT, checks=(NotNull(), OneOf(OPERATORS))),
         Column("reported", "string", "The value as the file writes it."),
-        Column("lloq", "double", "Lower limit for this analyte on this plate, in `unit`. For NPX the LOD: a value below "
-               "it is still a value (operator '=', qc_flag 'below_lod')."),
+        Column("lloq", "double", "Lower limit for this analyte on this plate, in `unit`. For NPX the LOD: a value "
+               "below it is still a value (operator '=', qc_flag 'below_lod')."),
         Column("uloq", "double", "Upper limit for this analyte on this plate, in `unit`."),
         Column("unit", "string", "UCUM unit of value and limits; {NPX} for Olink.", checks=(
             NotNull(where="operator = '='"), )),
