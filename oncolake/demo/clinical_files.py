@@ -26,7 +26,7 @@ def patient_rows(patients: Sequence[Patient]) -> Rows:
     for p in patients:
         site = p.hospital
         sex = site.word("female" if p.is_female else "male")
-        rows.append([p.patient_id, sex, site.date(p.birth_date), site.date(p.day(-10))])
+        rows.append([p.patient_id, sex, site.write_date(p.birth_date), site.write_date(p.day(-10))])
     return rows
 
 
@@ -34,10 +34,11 @@ def specimen_rows(patients: Iterable[Patient]) -> Rows:
     """One row a sample: plasma of each visit, tumour of the operation."""
     rows = [["sample_id", "patient_id", "specimen_type", "timepoint", "collected_time"]]
     for p in patients:
-        cut = p.hospital.time(tumour_time(p))
+        cut = p.hospital.write_time(tumour_time(p))
         rows.append([p.tumour_sample_id, p.patient_id, "tumour", "surgery", cut])
         for visit in p.visits:
-            rows.append([visit.sample_id, p.patient_id, "plasma", visit.timepoint, p.hospital.time(visit.collected)])
+            drawn = p.hospital.write_time(visit.collected)
+            rows.append([visit.sample_id, p.patient_id, "plasma", visit.timepoint, drawn])
     return rows
 
 
@@ -62,14 +63,15 @@ def treatment_rows(patients: Iterable[Patient], until: date = FIRST_CUTOFF) -> R
         given += [("immunotherapy", "durvalumab", i, timedelta(minutes=60), DURVALUMAB_MG, "mg") for i in p.infusions]
         site = p.hospital
         rows += [
-            [p.patient_id, kind, site.word(agent), site.time(start), site.time(start + length),
-             "" if dose is None else site.number(dose), unit]
+            [p.patient_id, kind, site.word(agent), site.write_time(start), site.write_time(start + length),
+             "" if dose is None else site.write_number(dose), unit]
             for kind, agent, start, length, dose, unit in given if start.date() <= until
         ]
     return rows
 
 
-BIOMARKER_HEADER = ["patient_id", "sample_id", "marker", "value", "unit", "call", "method", "event_time", "report_time"]
+BIOMARKER_HEADER = ["patient_id", "sample_id", "marker", "value", "unit", "call", "method", "measured_time",
+                    "report_time"]
 
 
 def biomarker_row(p: Patient, marker: str, value: float | None, call: str, *, event: datetime, report: datetime,
@@ -80,9 +82,9 @@ def biomarker_row(p: Patient, marker: str, value: float | None, call: str, *, ev
         "MGMT": ("pyrosequencing", "%"), "PD-L1": ("SP263 TPS", "%"), "IDH1": ("IHC R132H", ""),
         "KPS": ("clinician", "{score}"),
     }[marker]
-    text = "" if value is None else site.number(value, digits)
+    text = "" if value is None else site.write_number(value, digits)
     return [p.patient_id, "" if marker == "KPS" else p.tumour_sample_id, marker, text,
-            "" if value is None else unit, call, method, site.time(event), site.time(report)]
+            "" if value is None else unit, call, method, site.write_time(event), site.write_time(report)]
 
 
 def biomarker_rows(patients: Iterable[Patient], seed: int) -> Rows:
@@ -127,8 +129,8 @@ def outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
         rows += _survival(p.seen_until(FIRST_CUTOFF), FIRST_CUTOFF, seed)
         if p.response is not None:
             site, judged = p.hospital, p.day(84)
-            rows.append([p.patient_id, "response", "week 12", site.date(judged), "", p.response, "RANO",
-                         site.date(judged + timedelta(days=3))])
+            rows.append([p.patient_id, "response", "week 12", site.write_date(judged), "", p.response, "RANO",
+                         site.write_date(judged + timedelta(days=3))])
     return rows
 
 
@@ -155,6 +157,7 @@ def _survival(p: Patient, cutoff: date, seed: int) -> Rows:
     ):
         ended = p.day(days)
         report = ended + timedelta(days=delays[endpoint]) if is_event else cutoff + timedelta(days=DAYS_TO_REPORT)
-        rows.append([p.patient_id, endpoint, "final", site.date(ended), site.word("true" if is_event else "false"),
-                     "", criterion, site.date(report)])
+        flag = site.word("true" if is_event else "false")
+        rows.append([p.patient_id, endpoint, "final", site.write_date(ended), flag, "", criterion,
+                     site.write_date(report)])
     return rows

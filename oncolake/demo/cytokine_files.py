@@ -127,7 +127,7 @@ def plate_csv(plate: Plate) -> bytes:
 
 def _header(plate: Plate) -> Iterable[list[str]]:
     hospital = plate.hospital
-    run, stop = hospital.time(plate.run), hospital.time(plate.stop)
+    run, stop = hospital.write_time(plate.run), hospital.write_time(plate.stop)
     yield ["Program", "xPONENT", "", "MAGPIX"]
     yield ["Build", "4.3.229.0"]
     yield ["Date", *run.split(" ", 1)]

@@ -105,7 +105,7 @@ def _video(rng: np.random.Generator, per_ml: float, validity: Validity, mode: fl
 
 def summary_csv(summary: Summary, hospital: Hospital) -> bytes:
     """The experiment summary as the instrument writes it, or as a spreadsheet re-saves it (padded, no exponents)."""
-    rows = [*_head(summary), *_results(summary), *_warnings(summary), *_sizes(summary)]
+    rows = [*_head(summary, hospital), *_results(summary), *_warnings(summary), *_sizes(summary)]
     width = N_VIDEOS + 3
     if summary.is_resaved:
         rows = [row + [""] * (width - len(row)) for row in rows]
@@ -123,7 +123,7 @@ def _each(summary: Summary, label: str, value: str) -> list[str]:
     return [label, *[value] * len(summary.videos)]
 
 
-def _head(summary: Summary) -> list[list[str]]:
+def _head(summary: Summary, hospital: Hospital) -> list[list[str]]:
     software = "NTA 3.4 Build 3.4.003"
     return [
         ["NTA Experiment Summary File"],
@@ -133,7 +133,7 @@ def _head(summary: Summary) -> list[list[str]]:
         ["Software Version", software],
         ["Experiment Name", f"{summary.stem}.nano"],
         ["Operator Name", "nta"],
-        ["Time Captured", f"{summary.captured:%H:%M:%S  %d/%m/%Y}"],
+        ["Time Captured", f"{summary.captured:%H:%M:%S}  {hospital.instrument_date(summary.captured)}"],
         ["Sample Description", summary.sample_id],
         ["Pre-treatment", "SEC"],
         ["Diluent", "PBS 0.1 µm"],

@@ -12,7 +12,7 @@ class Hospital:
 
     site_id: str
     time_zone: str
-    day_first: bool | None
+    day_first: bool
     date_format: str
     time_format: str
     separator: str
@@ -27,16 +27,21 @@ class Hospital:
     families: tuple[str, ...]
     givens: tuple[str, ...]
 
-    def date(self, day: date) -> str:
+    def write_date(self, day: date) -> str:
         """A day as the hospital writes it."""
-        return _unpadded(day.strftime(self.date_format)) if self.day_first is False else day.strftime(self.date_format)
+        text = day.strftime(self.date_format)
+        return text if self.day_first else _unpadded(text)
 
-    def time(self, moment: datetime) -> str:
+    def write_time(self, moment: datetime) -> str:
         """A local time as the hospital writes it."""
         text = moment.strftime(self.time_format)
-        return _unpadded(text) if self.day_first is False else text
+        return text if self.day_first else _unpadded(text)
 
-    def number(self, value: float, digits: int = 1) -> str:
+    def instrument_date(self, day: date) -> str:
+        """A day as instruments in its laboratory write it, which follow the computer's locale and not the export's."""
+        return day.strftime("%d/%m/%Y" if self.day_first else "%m/%d/%Y")
+
+    def write_number(self, value: float, digits: int = 1) -> str:
         """A number with the hospital's decimal sign."""
         text = f"{value:.{digits}f}"
         return text.replace(".", ",") if self.has_decimal_comma else text
@@ -91,7 +96,7 @@ HOSPITALS = (
         givens=("James", "Linda", "Robert", "Carol", "Eric", "Nancy", "Scott", "Diane", "Kevin", "Ruth"),
     ),
     Hospital(
-        site_id="berlin", time_zone="Europe/Berlin", day_first=None, date_format="%Y-%m-%d",
+        site_id="berlin", time_zone="Europe/Berlin", day_first=True, date_format="%Y-%m-%d",
         time_format="%Y-%m-%d %H:%M:%S", separator=",", has_decimal_comma=False, encoding="utf-8", line_end="\n",
         words={}, monitor_layout="long", scanner=("Philips Medical Systems", "Ingenia", 1.5),
         transfer_syntax="big_endian", reporting_delay_days=_DELAYS,

@@ -52,14 +52,16 @@ def simulate_case(rng: np.random.Generator) -> MonitorCase:
         pulse = np.maximum(pulse, np.interp(minutes, nodes, np.array([0, 1, 1, 0.8, 0]) * narrowing, left=0, right=0))
     mean = set_point - fall + _wander(rng, n, sd=4.0, minutes=7) + 1.2 * rng.standard_normal(n)
     rate = 68 + 8 * rng.standard_normal() + heart + _wander(rng, n, sd=2.5, minutes=12) + rng.standard_normal(n)
+    rate = np.clip(rate, 40, 150)
     width = np.clip(46 + 5 * rng.standard_normal() - pulse + _wander(rng, n, sd=2.0, minutes=9), 18, None)
     mean = np.clip(mean, 38, 135)
+    saturation: FloatArray = np.clip(98.6 + _wander(rng, n, sd=0.6, minutes=10), 90, 100).astype(np.float64)
     signals: dict[str, FloatArray] = {
         "MAP": np.round(mean),
         "SBP": np.round(mean + 2 / 3 * width + rng.standard_normal(n)),
         "DBP": np.round(mean - 1 / 3 * width + 0.7 * rng.standard_normal(n)),
-        "HR": np.round(np.minimum(np.maximum(rate, 40.0), 150.0)),
-        "SPO2": np.round(np.minimum(98.6 + _wander(rng, n, sd=0.6, minutes=10), 100.0)),
+        "HR": np.round(rate),
+        "SPO2": np.round(saturation),
     }
     _interrupt(rng, signals, n)
     return MonitorCase(np.arange(n, dtype=np.int64) * SAMPLE_SECONDS, signals)

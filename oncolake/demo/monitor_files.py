@@ -26,7 +26,7 @@ def monitor_csv(patient: Patient, case: MonitorCase) -> bytes:
 def long_row(patient: Patient, moment: datetime, signal: str, value: str) -> list[str]:
     """One row of the long layout."""
     hospital = patient.hospital
-    return [case_id(patient), patient.patient_id, hospital.time(moment), signal, value, UNITS[signal]]
+    return [case_id(patient), patient.patient_id, hospital.write_time(moment), signal, value, UNITS[signal]]
 
 
 def _long(patient: Patient, case: MonitorCase) -> Iterable[list[str]]:
@@ -46,7 +46,7 @@ def _wide(patient: Patient, case: MonitorCase) -> Iterable[list[str]]:
         values = [case.signals[signal][i] for signal in SIGNALS]
         if np.isnan(values).all():
             continue
-        moment = hospital.time(patient.surgery + timedelta(seconds=second))
+        moment = hospital.write_time(patient.surgery + timedelta(seconds=second))
         yield [number, patient.patient_id, moment, *("" if np.isnan(v) else f"{v:.0f}" for v in values)]
 
 
