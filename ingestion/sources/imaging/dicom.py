@@ -3,6 +3,7 @@
 - A DICOMDIR only lists files that are ingested themselves: it is recognised and gives no record.
 - A file whose pixel data are cut short has an intact header, and the header is all that is read: it is accepted.
 - A file cut short inside its header is refused: which values are missing, and which are absent, cannot be told.
+  (A cut exactly between two elements after the UIDs leaves a valid object without pixels, and is read as one.)
 - Missing preamble, big-endian, compressed and deflated transfer syntaxes, and objects without pixels are read.
 """
 

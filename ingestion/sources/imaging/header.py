@@ -89,7 +89,7 @@ def read_header(stream: BinaryIO, size: int) -> Header:
     stream: at the file's start, seekable. size: of the file in bytes. Raises FileError where the bytes cannot be
     read as DICOM.
     """
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import read_partial
 
     watch = _Watch(stream, size)
@@ -102,10 +102,10 @@ def read_header(stream: BinaryIO, size: int) -> Header:
             meta = dataset.file_meta
             syntax, storage = str(meta.get("TransferSyntaxUID", "")), str(meta.get("MediaStorageSOPClassUID", ""))
             values = _values(dataset)
-        except (InvalidDicomError, *_UNREADABLE) as error:
+        except (InvalidDicomError, BytesLengthException, *_UNREADABLE) as error:
             raise FileError(
-                f"The file starts like DICOM but its header cannot be read ({type(error).__name__}); "
-                "expected data elements as in DICOM PS3.10."
+                f"The DICOM header cannot be read ({type(error).__name__}); "
+                "expected data elements as in DICOM PS3.10 (is the file cut short?)."
             ) from error
     # Positions in a deflated file say nothing about the inflated header.
     is_cut = syntax != _DEFLATED and watch.is_cut
@@ -135,8 +135,7 @@ class _Watch:
 def _values(dataset: "Dataset") -> dict[str, str]:
     from pydicom.charset import convert_encodings, decode_bytes
 
-    charset = _raw(dataset, 0x0008_0005) or b""
-    encodings = convert_encodings(charset.decode("ascii", errors="replace").strip("\x00 ").split("\\"))
+    encodings = convert_encodings(dataset.get("SpecificCharacterSet"))
     values = {}
     for keyword, tag in TAGS.items():
         raw = _raw(dataset, tag)
