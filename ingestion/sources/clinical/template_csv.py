@@ -15,7 +15,15 @@ from ingestion.columnar import TextColumns, header_of, read_columns
 from ingestion.dates import parse_times
 from ingestion.format import Format, Probe, RawFile
 from ingestion.problems import join_problems, where
-from ingestion.sources.clinical.templates import PATIENT, TEMPLATES, TIMESTAMP, Template, TemplateColumn, template_of
+from ingestion.sources.clinical.templates import (
+    PATIENT,
+    REPORT_TIME,
+    TEMPLATES,
+    TIMESTAMP,
+    Template,
+    TemplateColumn,
+    template_of,
+)
 from ingestion.vocabulary import coded, named
 
 MISSING = ("NA", "N/A", "NaN", "NULL", "null", "None", "-", "--")
@@ -42,10 +50,8 @@ def reader_of(template: Template) -> Callable[[RawFile, Site], Iterator[pa.Recor
         if template is PATIENT:
             columns["birth_year"], unclear = _birth_year(table, site)
             problems = join_problems(problems, unclear)
-        event = next(c for c in template.columns if c.name == template.event)
-        columns["observed_known_time"] = _end_of_day(columns[event.name], _get(table, *event.names))
-        report = template.columns[-1]
-        columns["reported_known_time"] = _end_of_day(columns[report.name], _get(table, *report.names))
+        for known, column in (("observed_known_time", template.event), ("reported_known_time", REPORT_TIME)):
+            columns[known] = _end_of_day(columns[column.name], _get(table, *column.names))
         yield template.raw.batch(file_row=pa.array(range(table.n_rows), pa.int64()), problem=problems, **columns)
 
     return read

@@ -33,19 +33,20 @@ _TYPES: dict[Kind, pa.DataType] = {"time": TIMESTAMP, "flag": pa.bool_()}
 
 @dataclass(frozen=True)
 class TemplateColumn:
-    """One column of a template. `<name>_time` may also be called `<name>_date`."""
+    """One column of a template. `<name>_time` may also be called `<name>_date`, and the event's time `event_time`."""
 
     name: str
     kind: Kind
     description: str
     is_required: bool = False
     vocabulary: Vocabulary | None = None
+    is_event: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that a file may give it."""
-        other = self.name.removesuffix("_time") + "_date" if self.name.endswith("_time") else None
-        return (self.name, other) if other else (self.name,)
+        names = (self.name, self.name.removesuffix("_time") + "_date") if self.kind == "time" else (self.name,)
+        return (*names, "event_time", "event_date") if self.is_event else names
 
 
 REPORT_TIME = TemplateColumn(
@@ -59,13 +60,16 @@ class Template:
     """A CSV template.
 
     signature: columns of which a header must have one to be this template.
-    event: the time column that says when the row's fact was observed.
+    The time column with `is_event` says when the row's fact was observed.
     """
 
     table: str
     signature: tuple[str, ...]
-    event: str
     columns: tuple[TemplateColumn, ...]
+
+    @property
+    def event(self) -> TemplateColumn:
+        return next(c for c in self.columns if c.is_event)
 
     def missing_from(self, header: list[str]) -> list[str]:
         """Required columns that a header lacks."""
@@ -90,36 +94,33 @@ class Template:
 PATIENT = Template(
     table="patient",
     signature=("sex", "birth_year", "birth_date"),
-    event="enrolled_time",
     columns=(
         _PATIENT_ID,
         TemplateColumn("sex", "code", "Sex at birth.", vocabulary=SEX),
-        TemplateColumn("enrolled_time", "time", "When the patient joined the study."),
+        TemplateColumn("enrolled_time", "time", "When the patient joined the study.", is_event=True),
         REPORT_TIME,
     ),
 )
 SPECIMEN = Template(
     table="specimen",
     signature=("collected_time", "collected_date"),
-    event="collected_time",
     columns=(
         TemplateColumn("sample_id", "identifier", "The sample, as laboratories name it in their files.", True),
         _PATIENT_ID,
         TemplateColumn("specimen_type", "code", "Kind of material.", vocabulary=SPECIMEN_TYPE),
         TemplateColumn("timepoint", "label", "Name of the visit in the protocol."),
-        TemplateColumn("collected_time", "time", "When the sample was drawn or cut.", is_required=True),
+        TemplateColumn("collected_time", "time", "When the sample was drawn or cut.", True, is_event=True),
         REPORT_TIME,
     ),
 )
 TREATMENT = Template(
     table="treatment",
     signature=("start_time", "start_date"),
-    event="start_time",
     columns=(
         _PATIENT_ID,
         TemplateColumn("kind", "code", "Kind of treatment.", is_required=True, vocabulary=TREATMENT_KIND),
         TemplateColumn("agent", "label", "Name of the drug, device or technique."),
-        TemplateColumn("start_time", "time", "When it began.", is_required=True),
+        TemplateColumn("start_time", "time", "When it began.", True, is_event=True),
         TemplateColumn("stop_time", "time", "When it ended."),
         TemplateColumn("dose", "number", "Dose given, in `unit`."),
         TemplateColumn("unit", "name", "UCUM unit of the dose (Gy, mg ...).", vocabulary=UNITS),
@@ -129,7 +130,6 @@ TREATMENT = Template(
 BIOMARKER = Template(
     table="biomarker",
     signature=("marker",),
-    event="measured_time",
     columns=(
         _PATIENT_ID,
         TemplateColumn("sample_id", "identifier", "The sample that was measured."),
@@ -138,19 +138,18 @@ BIOMARKER = Template(
         TemplateColumn("unit", "name", "UCUM unit of the value.", vocabulary=UNITS),
         TemplateColumn("call", "code", "Categorical reading.", vocabulary=CALL),
         TemplateColumn("method", "label", "Assay, clone and score (pyrosequencing, SP263 TPS ...)."),
-        TemplateColumn("measured_time", "time", "When the sample was taken or the marker observed.", is_required=True),
+        TemplateColumn("measured_time", "time", "When the sample was taken or the marker seen.", True, is_event=True),
         REPORT_TIME,
     ),
 )
 OUTCOME = Template(
     table="outcome",
     signature=("endpoint",),
-    event="outcome_time",
     columns=(
         _PATIENT_ID,
         TemplateColumn("endpoint", "code", "Which endpoint.", is_required=True, vocabulary=ENDPOINT),
         TemplateColumn("assessment", "label", "Which assessment, where there are several (first, week 12 ...)."),
-        TemplateColumn("outcome_time", "time", "When it was reached, or last excluded.", is_required=True),
+        TemplateColumn("outcome_time", "time", "When it was reached, or last excluded.", True, is_event=True),
         TemplateColumn("is_event", "flag", "Whether it happened; no: censored.", vocabulary=YES_NO),
         TemplateColumn("category", "code", "Category of the endpoint.", vocabulary=CATEGORY),
         TemplateColumn("criterion", "label", "Criterion and version (RANO, iRANO ...)."),
