@@ -1,0 +1,19 @@
+"""Cytokine plates: Luminex xPONENT exports and Olink NPX files, to `cytokine_result`."""
+
+from ingestion.format import Source
+from ingestion.sources.cytokine.conform import cytokine_result
+from ingestion.sources.cytokine.olink_explore import OLINK_EXPLORE
+from ingestion.sources.cytokine.olink_long import OLINK_LONG
+from ingestion.sources.cytokine.olink_wide import OLINK_WIDE
+from ingestion.sources.cytokine.raw import CYTOKINE
+from ingestion.sources.cytokine.xponent import XPONENT
+
+SOURCE = Source(
+    name="cytokine",
+    description="Cytokines and other proteins: Luminex xPONENT CSV; Olink Target 96 wide workbook, long CSV, "
+    "Explore parquet.",
+    formats=(XPONENT, OLINK_WIDE, OLINK_LONG, OLINK_EXPLORE),
+    conform={CYTOKINE.name: cytokine_result},
+)
+
+__all__ = ["SOURCE"]
