@@ -114,9 +114,11 @@ def read_wfdb(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             raise FileError(
                 "The WFDB header and its signal files cannot be read together; one of them is cut or damaged."
             ) from error
-    names = record.sig_name or []
+    names, units = record.sig_name or [], record.units or []
+    if signals.ndim != 2 or not signals.shape[1] == len(names) == len(units):
+        raise FileError("The WFDB header names more or fewer signals than its signal files hold.")
     known = [(i, name, signal) for i, name in enumerate(names) if (signal := signal_of(name))]
-    if not known or signals.ndim != 2:
+    if not known:
         raise FileError("No signal of the WFDB record is a known vital sign; expected such as HR or ABPMean.")
     name = path.name
     subject = _MIMIC_MATCHED.match(name)
@@ -127,7 +129,8 @@ def read_wfdb(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             is_missing |= values == 0
         rows = np.flatnonzero(~is_missing)
         n = len(rows)
-        unit = ucum(record.units[position])
+        # No unit: the layout declares the signal, and no segment recorded it.
+        unit = unit_of(signal) if units[position] is None else ucum(units[position])
         wrong_unit = unit != unit_of(signal)
         yield VITAL_VALUE.batch(
             file_row=pa.array(rows * len(names) + position, pa.int64()),
