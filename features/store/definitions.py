@@ -1,0 +1,77 @@
+"""Feast's entities, feature views and services, derived from the declarations in `features.tables`."""
+
+from datetime import timedelta
+
+from feast import Entity, FeatureService, FeatureView, Field
+from feast.types import Array, Bool, FeastType, Float64, Int32, Int64, String, UnixTimestamp
+from feast.value_type import ValueType
+
+from features.delta_source import DeltaSource
+from features.store.services import SERVICES
+from features.tables import VIEWS
+from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, GoldView
+from infra.table import ColumnType
+
+FEAST_TYPES: dict[ColumnType, FeastType] = {
+    "string": String,
+    "double": Float64,
+    "int": Int32,
+    "bigint": Int64,
+    "boolean": Bool,
+    "timestamp": UnixTimestamp,
+    "array<double>": Array(Float64),
+    "array<string>": Array(String),
+}
+_ENTITIES = {
+    "patient": "A patient, by the pseudonym that the lake gave.",
+    "case": "An operation, stay or recording, by the pseudonym that the lake gave.",
+}
+
+
+def entities() -> dict[str, Entity]:
+    """The entities by name."""
+    return {
+        name: Entity(name=name, join_keys=[JOIN_KEYS[name]], value_type=ValueType.STRING, description=text)
+        for name, text in _ENTITIES.items()
+    }
+
+
+def feature_view(view: GoldView, entity: Entity) -> FeatureView:
+    """The Feast view of a gold view. Sources name their table relative to the lake."""
+    return FeatureView(
+        name=view.name,
+        entities=[entity],
+        ttl=view.ttl or timedelta(0),
+        schema=[
+            Field(name=view.join_key, dtype=String),
+            *(
+                Field(name=f.name, dtype=FEAST_TYPES[f.type], description=f.description,
+                      tags={"unit": f.unit or "", "definition": f.definition, "sources": ", ".join(f.sources)})
+                for f in view.features
+            ),
+        ],
+        source=DeltaSource(
+            name=view.name,
+            path=f"gold/{view.name}",
+            timestamp_field=EVENT_TIME,
+            created_timestamp_column=KNOWN_TIME,
+            lineage_column=FILE_IDS,
+            description=view.description,
+        ),
+        description=view.description,
+        tags={"inputs": ", ".join(view.inputs)},
+    )
+
+
+def objects() -> list[Entity | FeatureView | FeatureService]:
+    """Everything that `apply` registers."""
+    by_name = entities()
+    views = {name: feature_view(view, by_name[view.entity]) for name, view in VIEWS.items()}
+    services = [
+        FeatureService(
+            name=service,
+            features=[views[v] if names is None else views[v][list(names)] for v, names in parts.items()],
+        )
+        for service, parts in SERVICES.items()
+    ]
+    return [*by_name.values(), *views.values(), *services]

@@ -1,0 +1,43 @@
+"""Which features each task is served: plain data, so that a run's definitions can be hashed without Feast."""
+
+from features.tables import VIEWS
+from features.tables.cytokine_kinetics import ANALYTES
+
+_PATIENT: dict[str, tuple[str, ...]] = {
+    "clinical_profile": (
+        "age_years", "is_female", "karnofsky", "mgmt_percent", "is_mgmt_methylated", "pdl1_tps_percent",
+        "is_idh1_mutant", "n_fractions_given", "radiotherapy_dose_gy", "n_infusions_given", "n_operations",
+        "has_corticosteroid",
+    ),
+    "cytokine_kinetics": tuple(
+        f"{analyte.lower()}_{part}"
+        for analyte in ANALYTES
+        for part in ("baseline_pg_per_ml", "last_pg_per_ml", "log2_change", "log2_slope_per_d", "share_censored")
+    ),
+    "olink_profile": tuple(f"{a.lower()}_{part}_npx" for a in ANALYTES for part in ("baseline", "change")),
+    "exosome_summary": (
+        "concentration_per_ml", "baseline_concentration_per_ml", "log2_concentration_change", "mode_nm", "mean_nm",
+        "d50_nm", "span", "share_30_150nm", "cv_videos", "mode_change_nm", "share_30_150nm_change", "n_samples",
+    ),
+    "burden": ("tmb_cbioportal_per_mb", "tmb_maftools_per_mb", "is_hypermutated"),
+    "imaging_availability": (
+        "n_studies", "n_series", "n_mr_studies", "has_t1", "has_t1gd", "has_t2", "has_flair", "has_dwi", "has_dsc",
+        "mr_follow_up_d", "last_mr_after_first_fraction_d",
+    ),
+}
+
+SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
+    "overall_survival_v1": dict(_PATIENT),
+    "treatment_response_v1": dict(_PATIENT),
+    "hypotension_v1": {"vital_window": None},
+}
+"""Service -> its feature views -> their features; None: all of them. A change of what is served makes a new name."""
+
+
+def served(service: str) -> list[str]:
+    """The feature columns of a service, as `<view>__<feature>`, in their order."""
+    return [
+        f"{view}__{name}"
+        for view, names in SERVICES[service].items()
+        for name in (names if names is not None else [f.name for f in VIEWS[view].features])
+    ]
