@@ -85,7 +85,12 @@ def test_a_bad_cell_is_kept_as_reported_and_spares_the_others() -> None:
 
 
 def test_a_ragged_row_says_so_and_keeps_what_it_has() -> None:
-    records = read("case_id,time,HR,MAP\nC1,2024-03-28 10:00,70,65,99\nC1,2024-03-28 10:01,71\nC1,2024-03-28 10:02,72,66\n")
+    records = read(
+        "case_id,time,HR,MAP\n"
+        "C1,2024-03-28 10:00,70,65,99\n"
+        "C1,2024-03-28 10:01,71\n"
+        "C1,2024-03-28 10:02,72,66\n"
+    )
     assert [(r["file_row"], r["value"], r.get("problem")) for r in records] == [
         (0, 70.0, "the row has 5 cells where the header has 4"),
         (1, 65.0, "the row has 5 cells where the header has 4"),
@@ -158,11 +163,12 @@ def test_wide_and_long_tell_the_same(rows: list[tuple[float | None, ...]], is_fr
     times = [(start + timedelta(seconds=i)).isoformat(" ") for i in range(len(rows))]
     wide = [["case_id", "time", *SIGNALS], *(["C", t, *map(cell, row)] for t, row in zip(times, rows, strict=True))]
     long = [["case_id", "time", "signal", "value"]]
-    long += [["C", t, s, cell(v)] for t, row in zip(times, rows, strict=True) for s, v in zip(SIGNALS, row, strict=True)]
+    for time, row in zip(times, rows, strict=True):
+        long += [["C", time, signal, cell(value)] for signal, value in zip(SIGNALS, row, strict=True)]
 
     def facts(table: list[list[str]]) -> list[tuple[object, ...]]:
         records = read("\n".join(separator.join(row) for row in table) + "\n", PARIS)
-        return sorted((r["event_time"], r["signal"], r["value"], r["unit"]) for r in records)  # type: ignore[type-var]
+        return sorted((r["event_time"], r["signal"], r["value"], r["unit"]) for r in records)
 
     given_values = sorted(v for row in rows for v in row if v is not None)
     assert facts(wide) == facts(long)
@@ -173,7 +179,7 @@ def test_wide_and_long_tell_the_same(rows: list[tuple[float | None, ...]], is_fr
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(
-        "case_id,patient_id,time,signal,value,unit\n".encode()
+        b"case_id,patient_id,time,signal,value,unit\n"
         + b"".join(b'C%d,P1,2024-03-28 10:00:0%d,HR,"7%d",bpm\n' % (i % 2, i, i) for i in range(9))
     )
     for _ in range(data.draw(st.integers(1, 6))):
