@@ -12,13 +12,13 @@ _EDGES = " _-."
 # A factor is taken from a name only where it can hardly be anything else. `d28` is a day of treatment: the bare
 # letter counts from 100 on, in tens.
 _STATED = (
-    re.compile(r"(?<![A-Za-z0-9])(?:dil(?:ution|uted)?|df)[\s_:=-]*(\d+)x?(?![A-Za-z0-9.])", re.IGNORECASE),
-    re.compile(r"(?<![A-Za-z0-9.])1(?::|to|in)(\d+)(?![A-Za-z0-9.])", re.IGNORECASE),
-    re.compile(r"(?<![A-Za-z0-9])d([1-9]\d+0)(?![A-Za-z0-9.])", re.IGNORECASE),
+    re.compile(r"(?<![A-Za-z0-9])(?:dil(?:ution|uted)?|df)[\s_:=-]*(\d+)x?(?![A-Za-z0-9]|\.\d)", re.IGNORECASE),
+    re.compile(r"(?<![A-Za-z0-9.])1(?::|to|in)(\d+)(?![A-Za-z0-9]|\.\d)", re.IGNORECASE),
+    re.compile(r"(?<![A-Za-z0-9])d([1-9]\d+0)(?![A-Za-z0-9]|\.\d)", re.IGNORECASE),
 )
 # A number without a word (`std_10000_yes`) counts as a power of ten from 1,000 to 1,000,000 that is not the first
 # word of the name, and only in names that are not the sample's: patients have numbers too.
-_BARE = re.compile(r"(?<=[\s_-])(10{3,6})(?![A-Za-z0-9.])")
+_BARE = re.compile(r"(?<=[\s_-])(10{3,6})(?![A-Za-z0-9]|\.\d)")
 
 
 def experiment_of(video: str) -> str:
@@ -47,5 +47,5 @@ def without_dilution(name: str) -> str:
 
 
 def _joined(name: str) -> str:
-    """A name out of which something was cut: separators neither doubled nor at its ends."""
-    return re.sub(r"([\s_-])[\s_-]+", r"\1", name).strip(_EDGES)
+    """A name out of which something was cut: no empty brackets, separators neither doubled nor at its ends."""
+    return re.sub(r"([\s_-])[\s_-]+", r"\1", name.replace("()", "")).strip(_EDGES)

@@ -13,6 +13,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from infra.errors import FileError
 from ingestion.text import separator_of
@@ -112,7 +113,7 @@ def _trimmed(cells: Row) -> Row:
 
 def _blocks(rows: list[Row]) -> Iterator[SizeBlock]:
     starts = [i for i, row in enumerate(rows) if row[0] == "Analysis Method"]
-    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+    for start, stop in pairwise([*starts, len(rows)]):
         block = rows[start:stop]
         head = next((i for i, row in enumerate(block) if row[0].startswith(BINS)), len(block))
         # The bins end at the first row without a centre: a blank row, or the percentiles.

@@ -1,0 +1,126 @@
+"""Raw records of videos to rows of exosome_measurement, and these to concentrations of samples, on Spark."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from infra.settings import Site
+from infra.tables import TABLES
+from ingestion.format import CARRY, RawFile
+from ingestion.sources.exosome import SOURCE
+from ingestion.sources.exosome.summary import (
+    bins_total_per_ml,
+    correction_factor,
+    is_usable,
+    sample_concentration_per_ml,
+)
+from tests.ingestion.exosome.generated import Layout, Video, nta_summary
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.slow
+
+SITE = Site(site_id="nice", reporting_delay_days={"exosome": 3.0})
+[NANOSIGHT] = SOURCE.formats
+
+
+def exosome_measurement(spark: "SparkSession", content: bytes, name: str = "x.csv") -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    raw = pa.Table.from_batches(NANOSIGHT.read(RawFile(name, content), SITE))
+    frame = spark.createDataFrame(raw).select(
+        F.lit("f").alias("file_id"), "file_row", F.lit("nice").alias("site_id"), F.lit("x").alias("format"), "problem",
+        F.struct("problem").alias("record"), *(c.name for c in NANOSIGHT.raw.columns),
+    )  # fmt: skip
+    [(table, rows)] = SOURCE.conform[NANOSIGHT.raw.name](frame, SITE).items()
+    declared = {c.name for c in TABLES[table].conformed_columns}
+    assert set(rows.columns) == declared | set(CARRY)
+    return rows
+
+
+def rows_of(frame: "DataFrame", *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in frame.orderBy("file_row").select(*columns).collect()]
+
+
+def test_videos_and_average_become_rows(spark: "SparkSession") -> None:
+    layout = Layout(separator=";", decimal_comma=True, details=(("Sample Name", "S7"),))
+    videos = [Video(dilution="100"), Video("P1_01", bins=None, concentration="No Data"), Video("P1_02", dilution="1,0O")]
+    rows = exosome_measurement(spark, nta_summary(videos, layout).encode())
+    assert rows_of(rows, "replicate", "is_instrument_average", "validity", "dilution_factor", "d50_nm", "problem") == [
+        ("P1_00",   False, "valid",      100.0, 94.0, None),
+        ("P1_01",   False, "no_data",    None,  None, None),
+        ("P1_02",   False, "valid",      None,  94.0, "dilution_factor is not a number"),
+        ("average", True,  "unreliable", None,  1.0,  None),
+    ]  # fmt: skip
+    assert set(rows_of(rows, "sample_id", "event_time", "known_time", "measured_time", "reporting_delay_days")) == {
+        ("S7", None, None, None, 3.0)
+    }
+
+
+def test_a_capture_is_known_after_the_declared_delay(spark: "SparkSession") -> None:
+    rows = exosome_measurement(spark, nta_summary().encode())
+    [(measured, known, event), *_] = rows_of(rows, "measured_time", "known_time", "event_time")
+    assert measured.astimezone(UTC) == datetime(2020, 6, 16, 11, 52, 4, tzinfo=UTC)
+    assert known.astimezone(UTC) == datetime(2020, 6, 19, 11, 52, 4, tzinfo=UTC)
+    assert event is None
+
+
+def test_the_dilution_is_applied_once_and_never_guessed(spark: "SparkSession") -> None:
+    from pyspark.sql import functions as F
+
+    frame = spark.createDataFrame(
+        [
+            # factor   applied  validity      average  correction  usable
+            (10_000.0, True,    "valid",      False,   1.0,        True),
+            (10_000.0, False,   "valid",      False,   10_000.0,   True),
+            (None,     True,    "unreliable", False,   1.0,        False),
+            (None,     False,   "valid",      True,    None,       False),
+        ],
+        "factor double, applied boolean, validity string, average boolean, correction double, usable boolean",
+    )  # fmt: skip
+    made = frame.select(
+        correction_factor(F.col("factor"), F.col("applied")), "correction",
+        is_usable(F.col("validity"), F.col("average")), "usable",
+    ).collect()  # fmt: skip
+    assert [(row[0], row[2]) for row in made] == [(row[1], row[3]) for row in made]
+
+
+def test_bins_are_summed_over_a_range_of_sizes(spark: "SparkSession") -> None:
+    from pyspark.sql import functions as F
+
+    frame = spark.createDataFrame([([0.5, 1.5, 2.5], [1.0, 10.0, 100.0]), (None, None)], "c array<double>, n array<double>")
+    c, n = F.col("c"), F.col("n")
+    made = frame.select(
+        bins_total_per_ml(c, n), bins_total_per_ml(c, n, below_nm=1.5), bins_total_per_ml(c, n, 1.5),
+        bins_total_per_ml(c, n, 1.0, 2.0),
+    ).collect()  # fmt: skip
+    assert [tuple(row) for row in made] == [(111.0, 1.0, 110.0, 10.0), (None, None, None, None)]
+
+
+def test_published_totals(spark: "SparkSession", shared_data: Path) -> None:
+    """The totals that tidyNano publishes for beads.csv are those of its two preparations, filtered and not.
+
+    Each is the mean over two injections of three videos, times the 10,000 in the videos' names. beads2.csv, to which
+    10,000 is already applied, must come out as the instrument's own average of it.
+    """
+    from pyspark.sql import functions as F
+
+    def totals(name: str, group: str) -> list[tuple[Any, ...]]:
+        rows = exosome_measurement(spark, (shared_data / "exosome" / name).read_bytes(), name)
+        usable = rows.filter(is_usable(F.col("validity"), F.col("is_instrument_average")))
+        total, small = sample_concentration_per_ml(), sample_concentration_per_ml(below_nm=100)
+        summarised = usable.groupBy(F.regexp_extract("measurement_id", group, 1).alias("preparation")).agg(
+            F.format_string("%.2e", F.avg(total)), F.format_string("%.2e", F.avg(small)), F.count("*")
+        )
+        return sorted(tuple(row) for row in summarised.collect())
+
+    assert totals("beads.csv", "std_10000_(no|yes)_") == [
+        # not filtered, filtered
+        ("no", "1.64e+13", "1.02e+13", 6),
+        ("yes", "1.29e+13", "7.55e+12", 6),
+    ]
+    assert totals("beads2.csv", "(stdv34)") == [("stdv34", "6.09e+12", "3.09e+12", 5)]
