@@ -99,7 +99,8 @@ def test_a_specimen_is_known_when_it_is_reported() -> None:
 
 def test_a_french_treatment_table() -> None:
     record = read(
-        "patient_id;kind;agent;start_time;dose;unit\nP1;Radiothérapie;radiothérapie stéréotaxique;28/03/2024 09:30;2,5;gray\n",
+        "patient_id;kind;agent;start_time;dose;unit\n"
+        "P1;Radiothérapie;radiothérapie stéréotaxique;28/03/2024 09:30;2,5;gray\n",
         TOULOUSE, "cp1252",
     )[0]
     assert (record["kind"], record["agent"], record["dose"], record["unit"]) == (
@@ -181,8 +182,9 @@ def test_the_documentation_says_what_the_templates_declare(template: object) -> 
     section = re.split(r"^## ", text, flags=re.MULTILINE)
     rows = next(s for s in section if s.startswith(f"{template.table}\n"))
     documented = re.findall(r"^\| (\w+) \| (yes)? ?\| (\w+)(, event)? \|", rows, flags=re.MULTILINE)
-    expected = [(c.name, "yes" if c.is_required else "", c.kind, ", event" if c.is_event else "")
-                for c in template.columns]
+    expected: list[tuple[str, str, str, str]] = [
+        (c.name, "yes" if c.is_required else "", c.kind, ", event" if c.is_event else "") for c in template.columns
+    ]
     if template.table == "patient":
         expected.append(("birth_year", "", "year", ""))
     assert [row for row in documented if row[0] != "column"] == expected
