@@ -48,7 +48,8 @@ def rows_of(frame: "DataFrame", *columns: str) -> list[tuple[Any, ...]]:
 
 def test_videos_and_average_become_rows(spark: "SparkSession") -> None:
     layout = Layout(separator=";", decimal_comma=True, details=(("Sample Name", "S7"),))
-    videos = [Video(dilution="100"), Video("P1_01", bins=None, concentration="No Data"), Video("P1_02", dilution="1,0O")]
+    failed, mistyped = Video("P1_01", bins=None, concentration="No Data"), Video("P1_02", dilution="1,0O")
+    videos = [Video(dilution="100"), failed, mistyped]
     rows = exosome_measurement(spark, nta_summary(videos, layout).encode())
     assert rows_of(rows, "replicate", "is_instrument_average", "validity", "dilution_factor", "d50_nm", "problem") == [
         ("P1_00",   False, "valid",      100.0, 94.0, None),
@@ -92,7 +93,8 @@ def test_the_dilution_is_applied_once_and_never_guessed(spark: "SparkSession") -
 def test_bins_are_summed_over_a_range_of_sizes(spark: "SparkSession") -> None:
     from pyspark.sql import functions as F
 
-    frame = spark.createDataFrame([([0.5, 1.5, 2.5], [1.0, 10.0, 100.0]), (None, None)], "c array<double>, n array<double>")
+    bins = [([0.5, 1.5, 2.5], [1.0, 10.0, 100.0]), (None, None)]
+    frame = spark.createDataFrame(bins, "c array<double>, n array<double>")
     c, n = F.col("c"), F.col("n")
     made = frame.select(
         bins_total_per_ml(c, n), bins_total_per_ml(c, n, below_nm=1.5), bins_total_per_ml(c, n, 1.5),

@@ -1,5 +1,6 @@
 """IDC indexes: what is recognised, what a row becomes, and the published counts of the real file."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +23,7 @@ ROW: dict[str, object] = {
 }  # fmt: skip
 
 
-def parquet(*changes: dict[str, object], without: tuple[str, ...] = ()) -> bytes:
+def parquet(*changes: Mapping[str, object], without: tuple[str, ...] = ()) -> bytes:
     rows = [{k: v for k, v in {**ROW, **change}.items() if k not in without} for change in changes or ({},)]
     out = BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), out)
