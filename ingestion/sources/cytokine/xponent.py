@@ -30,7 +30,6 @@ from ingestion.sources.cytokine.xponent_header import batch_name, measured_time,
 
 _LOCATION = re.compile(r"\d+\((\d+),([A-P]\d{1,2})\)")
 _READ = ("Median", "Net MFI", "Count", "Result")
-_AFTER_RESULTS = ("units", "per bead count", "analysis types", "audit logs", "warnings/errors")
 _NOT_MEASURED = {"", "nan", "n/a"}
 
 
@@ -71,11 +70,15 @@ def read_xponent(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
 
 def _require_whole(export: Export, text: str) -> None:
-    """Refuses an export that was cut short. One from which only the trailer was removed is let through."""
+    """Refuses an export that was cut short. One from which only the trailer was removed is let through.
+
+    The blocks by well hold the same wells, and Dilution Factor is the last of them.
+    """
     if export.has_trailer:
         return
     wells = {len(lines) for lines in export.blocks.values() if is_by_well(lines)}
-    if not text.endswith("\n") or len(wells) != 1 or not any(name in export.blocks for name in _AFTER_RESULTS):
+    has_last = is_by_well(export.blocks.get("dilution factor", []))
+    if not text.endswith("\n") or len(wells) != 1 or not has_last:
         raise FileError(
             "The xPONENT export is cut short: '-- CRC --' is missing at its end and its blocks are not complete."
         )
