@@ -1,6 +1,7 @@
 """Puts the cohort together in memory: files by path, the truth about them, and what was planted in them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import numpy as np
@@ -26,14 +27,16 @@ TABLES = ("patient", "specimen", "treatment", "biomarker", "outcome")
 LATE_IL6_PG_ML = 4_321.0
 LATE_PDL1_PERCENT = 97.0
 CORRECTED_PDL1_PERCENT = 88.0
+EARLY_PDL1_PERCENT = 3.0
 DAYS_AFTER_LANDMARK = 33
+SEEN_LATE_DAYS = 110
 N_LATE_SPECIMENS = 3
 Progress = Callable[[str, int, int], None]
 
 
 def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth, list[Defect]]:
     """Every file of the cohort by its path in the landing folder, the truth, and the planted defects."""
-    patients = simulate(n_patients, seed)
+    patients, late_pdl1 = _prepared(simulate(n_patients, seed))
     files: Files = {}
     defects: list[Defect] = []
     cases = {}
@@ -52,7 +55,7 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
         for path, text in study_folder(patients, hospital, seed).items():
             files[f"{folder}/mutations/glioma_{hospital.site_id}/{path}"] = text.encode()
     defects += _measured_defects(files, patients, seed)
-    reports, late_specimens, clinical_defects = _clinical(files, patients, seed)
+    reports, late_specimens, clinical_defects = _clinical(files, patients, late_pdl1, seed)
     defects += clinical_defects
     defects += _bad_files(files, patients)
     defects += _second_delivery(files, patients)
@@ -81,12 +84,24 @@ def _pick(patients: tuple[Patient, ...], fits: Callable[[Patient], bool], prefer
     return fitting[0]
 
 
+def _prepared(patients: tuple[Patient, ...]) -> tuple[tuple[Patient, ...], dict[str, float]]:
+    """Two patients whose PD-L1 at the landmark is given: a low one (boston) and none (toulouse).
+
+    Returns the patients, and by patient the PD-L1 that is reported too late.
+    """
+    low = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and p.hospital.site_id == "boston", "boston")
+    none = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and p.hospital.site_id == "toulouse", "toulouse")
+    known = {low.index: EARLY_PDL1_PERCENT, none.index: None}
+    prepared = tuple(replace(p, pdl1_percent=known[p.index]) if p.index in known else p for p in patients)
+    return prepared, {low.patient_id: CORRECTED_PDL1_PERCENT, none.patient_id: LATE_PDL1_PERCENT}
+
+
 def _late_sample(patients: tuple[Patient, ...]) -> tuple[Patient, Visit]:
     """A week 4 sample of a patient who lives long enough to see its result come late."""
     def in_week_4(patient: Patient) -> list[Visit]:
         return [v for v in patient.visits if v.timepoint == "week 4" and v.has_cytokines]
 
-    patient = _pick(patients, lambda p: p.os_days > 110 and bool(in_week_4(p)), "berlin")
+    patient = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and bool(in_week_4(p)), "berlin")
     return patient, in_week_4(patient)[0]
 
 
@@ -139,7 +154,7 @@ def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) ->
         files, f"{FIRST}/boston/mutations/glioma_boston", f"{FIRST}/toulouse/mutations")
 
 
-def _clinical(files: Files, patients: tuple[Patient, ...],
+def _clinical(files: Files, patients: tuple[Patient, ...], late_pdl1: dict[str, float],
               seed: int) -> tuple[list[LateReport], tuple[str, ...], list[Defect]]:
     """The clinical tables of both deliveries. Returns the late reports, the late specimens, the defects."""
     of = {h.site_id: [p for p in patients if p.hospital is h] for h in HOSPITALS}
@@ -163,7 +178,7 @@ def _clinical(files: Files, patients: tuple[Patient, ...],
     first = {name: f"{FIRST}/{name.replace('/', '/clinical/')}.csv" for name in tables}
     treatments = [list(row) for row in tables["berlin/treatment"]]
     made = plant.bad_clinical_rows(tables, first)
-    reports = _late_biomarkers(of, later)
+    reports = _late_biomarkers(patients, late_pdl1, later)
     second = {name: f"{SECOND}/{name.replace('/', '/clinical/')}.csv" for name in later}
     hospitals = {h.site_id: h for h in HOSPITALS}
     for name, rows in tables.items():
@@ -185,13 +200,14 @@ def _clinical(files: Files, patients: tuple[Patient, ...],
     return reports, late, made
 
 
-def _late_biomarkers(of: dict[str, list[Patient]], later: dict[str, clinical.Rows]) -> list[LateReport]:
-    """A corrected PD-L1 (boston) and a first PD-L1 that comes late (toulouse), both after the landmark."""
-    alive = [p for ours in of.values() for p in ours if p.os_days > 110]
-    corrected = _pick(tuple(alive), lambda p: p.pdl1_percent is not None and p.pdl1_percent < 20, "boston")
-    missing = _pick(tuple(alive), lambda p: p.pdl1_percent is None and p is not corrected, "toulouse")
+def _late_biomarkers(
+    patients: tuple[Patient, ...], late_pdl1: dict[str, float], later: dict[str, clinical.Rows]
+) -> list[LateReport]:
+    """A corrected PD-L1 and a first PD-L1, both reported after the landmark."""
+    of = {p.patient_id: p for p in patients}
     reports = []
-    for patient, percent in ((corrected, CORRECTED_PDL1_PERCENT), (missing, LATE_PDL1_PERCENT)):
+    for patient_id, percent in late_pdl1.items():
+        patient = of[patient_id]
         hospital, name = patient.hospital, f"{patient.hospital.site_id}/biomarker"
         event = clinical.tumour_time(patient)
         known = _after_landmark(patient)

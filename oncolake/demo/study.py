@@ -155,7 +155,7 @@ def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Pat
     if is_responder and progression <= response_day + 7:
         progression = response_day + 7 + int(rng.integers(5, 60))
         pfs_days, is_progressed = min(progression, os_days), is_dead or progression <= follow_up
-    has_cytokines, has_exosomes = bool(rng.random() < 0.95), bool(rng.random() < 0.87)
+    has_cytokines, has_exosomes = bool(rng.random() < 0.96), bool(rng.random() < 0.92)
     visits = _visits(rng, patient_id, first, survival, has_cytokines=has_cytokines, has_exosomes=has_exosomes)
     infusions = tuple(
         fractions[-1] + timedelta(days=INFUSION_INTERVAL_DAYS * k, hours=4)
@@ -207,8 +207,8 @@ def _visits(rng: np.random.Generator, patient_id: str, first: datetime, survival
     draws_week_6 = rng.random() < 0.5
     for timepoint, day in VISIT_DAYS.items():
         shift = int(rng.integers(-1, 2)) if day < 42 else int(rng.integers(0, 3))
-        missed = rng.random() < (0.03 if timepoint == "baseline" else 0.07)
-        cytokines = has_cytokines and rng.random() < 0.97
+        missed = rng.random() < (0.02 if timepoint == "baseline" else 0.06)
+        cytokines = has_cytokines and rng.random() < 0.98
         exosomes = has_exosomes and rng.random() < 0.95 and timepoint != "week 6"
         minute = int(rng.integers(0, 55))
         if timepoint == "week 8":

@@ -26,15 +26,15 @@ LANDMARK_DAYS = 42
 """Prediction time of the outcome tasks, days after the first fraction."""
 
 SURVIVAL_LOG_HAZARD = {
-    "il6_change_z": 1.15,  # log2 fold change of IL6 in weeks 2 to 4 over baseline
-    "exosome_change_z": 0.95,  # log2 fold change of the vesicle concentration in weeks 2 to 4 over baseline
-    "mgmt_methylated": -0.70,  # 1 or 0
-    "age_decades": 0.20,  # (age - 57) / 10
-    "kps_tens": -0.25,  # (KPS - 80) / 10
+    "il6_change_z": 1.7,  # log2 fold change of IL6 in weeks 2 to 4 over baseline
+    "exosome_change_z": 1.4,  # log2 fold change of the vesicle concentration in weeks 2 to 4 over baseline
+    "mgmt_methylated": -0.9,  # 1 or 0
+    "age_decades": 0.35,  # (age - 57) / 10
+    "kps_tens": -0.45,  # (KPS - 80) / 10
 }
 SURVIVAL_DELAY_DAYS = 35
-SURVIVAL_SCALE_DAYS = 340.0
-SURVIVAL_SHAPE = 1.3
+SURVIVAL_SCALE_DAYS = 400.0
+SURVIVAL_SHAPE = 2.2
 
 PROGRESSION_SHARE = 0.7
 PROGRESSION_BURDEN = 0.3
@@ -42,9 +42,9 @@ PROGRESSION_DELAY_DAYS = 28
 PROGRESSION_SCALE_DAYS = 230.0
 
 RESPONSE_LOG_ODDS = {
-    "cxcl8_change_z": -1.5,  # log2 fold change of CXCL8 (IL8) in weeks 2 to 4
-    "ifng_change_z": 1.3,  # log2 fold change of IFNG in weeks 2 to 4
-    "burden_z": -0.9,  # tumour burden, seen through the vesicles at baseline
+    "cxcl8_change_z": -1.4,  # log2 fold change of CXCL8 (IL8) in weeks 2 to 4
+    "ifng_change_z": 1.2,  # log2 fold change of IFNG in weeks 2 to 4
+    "burden_z": -0.8,  # tumour burden, seen through the vesicles at baseline
 }
 RESPONSE_INTERCEPT = -0.7
 RESPONSE_WEEK = 12
