@@ -71,7 +71,7 @@ def _unpadded(text: str) -> str:
     return f"{day} {rest.removeprefix('0')}" if rest else day
 
 
-_DELAYS = {"imaging": 1.0, "exosome": 7.0, "cytokine": 10.0, "mutations": 28.0}
+_DELAYS = {"imaging": 1.0, "exosome": 2.0, "cytokine": 10.0, "mutations": 28.0}
 
 HOSPITALS = (
     Hospital(
