@@ -1,14 +1,13 @@
 """Series index of the Imaging Data Commons (package idc-index-data): one raw record a row, read in batches.
 
 The index holds dates without a time of day, and no acquisition tags: sequence_type and contrast come from the
-description alone. is_derived is true where the row says so (an object that is no image, an analysis result, a
-description with "processed" or "MoCo"); the index has no ImageType, so it is null otherwise.
+description alone. It has no ImageType either: is_derived is true for objects that are no image and for analysis
+results, and null (not said) otherwise. A "Processed" T1 stays evidence that a T1 was acquired that day.
 
 SeriesDate of an image is its day of acquisition. SeriesDate of a segmentation is the day on which software or a
 reader made it, years later: its patient was observed on StudyDate, and it was not known before SeriesDate.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -30,7 +29,6 @@ REQUIRED = ("collection_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID
             "instanceCount")
 OPTIONAL = ("SeriesDate", "SeriesDescription", "BodyPartExamined", "Manufacturer", "analysis_result_id")
 BATCH_ROWS = 65_536
-_PROCESSED = re.compile(r"processed|_moco\b|mask", re.IGNORECASE)
 
 
 def is_idc_index(probe: Probe) -> bool:
@@ -107,11 +105,10 @@ def _names_phantom(names: pa.Array) -> pa.Array:
 
 def _described(modality: str | None, description: str | None, analysis: str | None) -> dict[str, object]:
     contrast = contrast_of(description) if modality in CONTRAST_MODALITIES else None
-    stated = modality in NO_IMAGE_MODALITIES or analysis is not None or _PROCESSED.search(description or "")
     return {
         "contrast": contrast,
         "sequence_type": sequence_type_of(description, contrast) if modality == "MR" else None,
-        "is_derived": True if stated else None,
+        "is_derived": True if modality in NO_IMAGE_MODALITIES or analysis is not None else None,
     }
 
 

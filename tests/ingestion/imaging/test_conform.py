@@ -73,6 +73,8 @@ def test_idc_series(spark: "SparkSession") -> None:
     assert (row["n_instances"], row["sequence_type"], row["collection_id"]) == (900, "DSC", "upenn_gbm")
     assert utc(row["event_time"]) == datetime(2011, 5, 1, tzinfo=UTC)
     assert utc(row["known_time"]) == datetime(2011, 5, 4, tzinfo=UTC)
+    [late] = conformed(spark, parquet({"StudyDate": "2704-02-29", "SeriesDate": None}))["imaging_series"]
+    assert utc(late["event_time"]) == datetime(2704, 2, 29, tzinfo=UTC)
 
 
 def test_series_are_derived_from_all_their_instances_and_only_where_touched(spark: "SparkSession") -> None:
