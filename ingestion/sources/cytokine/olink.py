@@ -5,12 +5,11 @@ still a value: operator '=', the LOD in lloq, qc_flag 'below_lod'. A warning abo
 that. Everything works on whole columns, so that millions of rows need no Python loop.
 """
 
-from functools import reduce
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.problems import join_problems, where
 from ingestion.sources.cytokine.analytes import resolve_all
 from ingestion.sources.cytokine.names import sample_type_of
 from ingestion.sources.cytokine.raw import CYTOKINE
@@ -55,7 +54,7 @@ def map_distinct(values: pa.Array, function) -> pa.Array:  # type: ignore[no-unt
 
 
 def npx_readings(numbers: pa.Array, texts: pa.Array | None = None) -> Readings:
-    """Readings of NPX cells: numbers where the file has them, texts where it has something else.
+    """Readings of NPX cells: from numbers where the file has them, from texts where it has something else.
 
     No value (blank, NaN, NA) is 'not_reported': unlike on a Luminex plate, NaN does not say that the well was empty.
     """
@@ -111,12 +110,6 @@ def replicate_numbers(keys: list[pa.Array], value: pa.Array) -> pa.Array:
     return pa.array(numbers[pair_codes])
 
 
-def _both(first: pa.Array, second: pa.Array) -> pa.Array:
-    """Two columns of problems as one. (Arrow's own join drops rows when it is told to skip nulls.)"""
-    joined = pc.binary_join_element_wise(first, second, "; ")
-    return pc.coalesce(joined, first, second)
-
-
 def olink_batch(
     *, file_row: pa.Array, plate_id: pa.Array, sample: pa.Array, sample_types: pa.Array, assay: pa.Array,
     uniprot: pa.Array, olink_id: pa.Array, panel: pa.Array, platform: pa.Array, readings: Readings, reported: pa.Array,
@@ -125,14 +118,12 @@ def olink_batch(
 ) -> pa.RecordBatch:
     """The raw records of whole columns of one length. qc: columns as the file writes them."""
     analyte, uniprot_id = resolve_all(assay, uniprot)
-    problems = [readings.problem, *([] if problem is None else [problem])]
-    problems += [
-        pc.if_else(pc.is_null(column), pa.scalar(f"the row names no {what}"), _NO_TEXT)
-        for column, what in ((sample, "sample"), (assay, "assay"), (plate_id, "plate"))
-    ]
+    problems = [readings.problem] if problem is None else [problem, readings.problem]
+    for column, what in ((sample, "sample"), (assay, "assay"), (plate_id, "plate")):
+        problems.append(where(pc.is_null(column), f"the row names no {what}"))
     return CYTOKINE.batch(
         file_row=file_row,
-        problem=reduce(_both, problems),
+        problem=join_problems(*problems),
         plate_id=plate_id,
         sample=sample,
         well=well,

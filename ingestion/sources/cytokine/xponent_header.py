@@ -23,7 +23,8 @@ def batch_name(export: Export) -> str:
 
 def platform(export: Export) -> str:
     """Instrument family: INTELLIFLEX writes the same format under its own name."""
-    return "intelliflex" if "intelliflex" in " ".join(export.header["program"]).casefold() else "luminex_xponent"
+    program = " ".join(export.header.get("program", [])).casefold()
+    return "intelliflex" if "intelliflex" in program else "luminex_xponent"
 
 
 def measured_time(export: Export, site: Site) -> datetime | None:
