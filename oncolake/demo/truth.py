@@ -33,7 +33,7 @@ SURVIVAL_LOG_HAZARD = {
     "kps_tens": -0.45,  # (KPS - 80) / 10
 }
 SURVIVAL_DELAY_DAYS = 35
-SURVIVAL_SCALE_DAYS = 400.0
+SURVIVAL_SCALE_DAYS = 360.0
 SURVIVAL_SHAPE = 2.2
 
 PROGRESSION_SHARE = 0.7
@@ -42,9 +42,9 @@ PROGRESSION_DELAY_DAYS = 28
 PROGRESSION_SCALE_DAYS = 230.0
 
 RESPONSE_LOG_ODDS = {
-    "cxcl8_change_z": -1.4,  # log2 fold change of CXCL8 (IL8) in weeks 2 to 4
-    "ifng_change_z": 1.2,  # log2 fold change of IFNG in weeks 2 to 4
-    "burden_z": -0.8,  # tumour burden, seen through the vesicles at baseline
+    "cxcl8_change_z": -1.7,  # log2 fold change of CXCL8 (IL8) in weeks 2 to 4
+    "ifng_change_z": 1.5,  # log2 fold change of IFNG in weeks 2 to 4
+    "burden_z": -0.9,  # tumour burden, seen through the vesicles at baseline
 }
 RESPONSE_INTERCEPT = -0.7
 RESPONSE_WEEK = 12
