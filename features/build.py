@@ -76,7 +76,7 @@ def gold_rows(view: GoldView, silver: "dict[str, DataFrame]") -> "DataFrame":
         F.col(name).cast(types[name]).alias(name, metadata={"comment": comments.get(name, "")})
         for name in view.columns
     ]
-    return rows.select(*columns).repartitionByRange(view.join_key).sortWithinPartitions(view.join_key, "known_time")
+    return rows.select(*columns).sortWithinPartitions(view.join_key, "known_time")
 
 
 def _chosen(names: Iterable[str] | None) -> list[GoldView]:

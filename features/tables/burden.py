@@ -3,14 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.facts import (
-    FACT_COLUMNS,
-    FACT_TIME,
-    distinct_files,
-    laboratory_facts,
-    snapshots,
-    with_snapshots,
-)
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts, snapshots
 from features.view import Feature, GoldView, Silver
 from infra.tables.laboratory import mutational_burden
 
@@ -26,18 +19,16 @@ def build(silver: Silver) -> DataFrame:
     facts = laboratory_facts(silver["mutational_burden"], silver["specimen"], mutational_burden.key).select(
         "patient_id", "sample_id", "definition", "n_counted", "tmb_per_mb", "is_hypermutated", *FACT_COLUMNS
     )
-    instants, current = snapshots(facts, "patient_id")
-    newest = F.struct(FACT_TIME, "usable_time", "sample_id", "definition")
+    newest = F.struct(FACT_TIME, "sample_id", "definition")
     columns = []
     for short, start in DEFINITIONS.items():
         rank = F.when(F.col("definition").startswith(start), newest)
         columns.append(F.max_by("tmb_per_mb", rank).alias(f"tmb_{short}_per_mb"))
         columns.append(F.max_by("n_counted", rank).alias(f"n_counted_{short}"))
     of_cbioportal = F.when(F.col("definition").startswith(DEFINITIONS["cbioportal"]), newest)
-    features = current.groupBy("patient_id", "known_time").agg(
+    return snapshots(facts, "patient_id").groupBy(*SNAPSHOT).agg(
         *columns, F.max_by("is_hypermutated", of_cbioportal).alias("is_hypermutated"), distinct_files()
     )
-    return with_snapshots(instants, features, "patient_id")
 
 
 view = GoldView(

@@ -5,7 +5,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.facts import FACT_COLUMNS, FACT_TIME, distinct_files, snapshots, versions, with_snapshots
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, snapshots, versions
 from features.view import Feature, GoldView, Silver
 from infra.tables import clinical
 
@@ -26,12 +26,11 @@ def build(silver: Silver) -> DataFrame:
         "patient_id", "marker", "value", "unit", "call", "method", *FACT_COLUMNS
     )
     facts = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), (patient, treatment, biomarker))
-    instants, current = snapshots(facts, "patient_id")
     fraction = F.col("kind") == "radiotherapy_fraction"
-    began = F.coalesce(F.min(F.when(fraction, F.col("start_time"))), F.first("known_time"))
+    began = F.coalesce(F.min(F.when(fraction, F.col("start_time"))), F.col("known_time"))
     percent = F.col("unit") == "%"
     score = F.coalesce(F.upper("method"), F.lit(""))
-    features = current.groupBy("patient_id", "known_time").agg(
+    return snapshots(facts, "patient_id").groupBy(*SNAPSHOT).agg(
         (F.year(began) - F.max("birth_year")).cast("double").alias("age_years"),
         F.max(F.when(F.col("sex").isin("female", "male"), F.col("sex") == "female")).alias("is_female"),
         _newest("value", F.col("marker") == PERFORMANCE).alias("karnofsky"),
@@ -48,12 +47,11 @@ def build(silver: Silver) -> DataFrame:
         F.coalesce(F.max(F.col("kind") == "corticosteroid"), F.lit(False)).alias("has_corticosteroid"),
         distinct_files(),
     )
-    return with_snapshots(instants, features, "patient_id")
 
 
 def _newest(value: str, condition: Column) -> Column:
     """Aggregate: the value of the latest fact that meets the condition and has one."""
-    rank = F.struct(FACT_TIME, "usable_time", "method")
+    rank = F.struct(FACT_TIME, "method")
     return F.max_by(value, F.when(condition & F.col(value).isNotNull(), rank))
 
 

@@ -1,34 +1,30 @@
 """A quantity over a patient's samples, set against the start of radiotherapy: baseline, last value and change."""
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.tables.facts import FACT_COLUMNS, FACT_TIME, distinct_files
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, first_fraction, snapshots
 
 SECONDS_A_DAY = 86_400.0
 
 
-def with_first_fraction(laboratory: DataFrame, fraction: DataFrame) -> DataFrame:
-    """Laboratory facts and facts of the first fraction in one frame; `first_fraction_time` tells which is which."""
-    begun = fraction.select("patient_id", "first_fraction_time", *FACT_COLUMNS)
-    return laboratory.unionByName(begun, allowMissingColumns=True)
+def snapshots_since_treatment(facts: DataFrame, treatment: DataFrame) -> DataFrame:
+    """Snapshots of a patient's facts, each row with the first fraction as known at that instant.
 
-
-def split_first_fraction(current: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Current facts apart again: (laboratory facts with the first fraction known at that instant, fraction facts)."""
-    fraction = current.where("first_fraction_time IS NOT NULL").select(
-        "patient_id", "known_time", "first_fraction_time", "file_ids"
+    The first fraction is a fact itself, with a row of its own whose other columns are null (so that its file is
+    named, and a change of it makes a snapshot).
+    """
+    begun = first_fraction(treatment).select("patient_id", "first_fraction_time", *FACT_COLUMNS)
+    rows = snapshots(facts.unionByName(begun, allowMissingColumns=True), "patient_id")
+    snapshot = Window.partitionBy("patient_id", "known_time")
+    is_begin = F.col("first_fraction_time").isNotNull()
+    return rows.withColumn("is_begin", is_begin).withColumn(
+        "first_fraction_time", F.max("first_fraction_time").over(snapshot)
     )
-    laboratory = current.where("first_fraction_time IS NULL").drop("first_fraction_time").join(
-        fraction.drop("file_ids"), ["patient_id", "known_time"], "left"
-    )
-    return laboratory, fraction
 
 
 def with_baseline(samples: DataFrame, group: list[str]) -> DataFrame:
-    """Adds to each sample the time of its group's baseline sample and of its last sample.
+    """Adds to each sample the time of its group's baseline sample and of its last one (rows with a fact_time).
 
     baseline: the last sample not after the first fraction, as known at that instant; while no fraction is known,
     every sample is before treatment. Null where all samples came later.
@@ -38,12 +34,6 @@ def with_baseline(samples: DataFrame, group: list[str]) -> DataFrame:
     return samples.withColumn("baseline_time", F.max(F.when(before, F.col(FACT_TIME))).over(whole)).withColumn(
         "last_time", F.max(FACT_TIME).over(whole)
     )
-
-
-def files_of(*facts: DataFrame) -> DataFrame:
-    """The files of every fact that was current at an instant: patient_id, known_time, file_ids."""
-    parts = [f.select("patient_id", "known_time", "file_ids") for f in facts]
-    return reduce(DataFrame.unionByName, parts).groupBy("patient_id", "known_time").agg(distinct_files())
 
 
 def at_baseline(value: str) -> Column:

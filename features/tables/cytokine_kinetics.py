@@ -3,24 +3,8 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.tables.course import (
-    at_baseline,
-    at_last,
-    days,
-    files_of,
-    since_baseline,
-    split_first_fraction,
-    with_baseline,
-    with_first_fraction,
-)
-from features.tables.facts import (
-    FACT_COLUMNS,
-    FACT_TIME,
-    first_fraction,
-    laboratory_facts,
-    snapshots,
-    with_snapshots,
-)
+from features.tables.course import at_baseline, at_last, days, since_baseline, snapshots_since_treatment, with_baseline
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
 from infra.table import ColumnType
 from infra.tables.laboratory import cytokine_result
@@ -71,19 +55,16 @@ def build(silver: Silver) -> DataFrame:
         )
         .where("value IS NOT NULL")
     )
-    instants, current = snapshots(with_first_fraction(facts, first_fraction(silver["treatment"])), "patient_id")
-    wells, fraction = split_first_fraction(current)
-    # One map a patient and instant, then its fields: far fewer aggregates than one for each feature.
-    entry = F.struct("analyte", F.struct(*_COURSE))
-    by_patient = _course(_samples(wells)).groupBy("patient_id", "known_time").agg(
-        F.map_from_entries(F.collect_list(entry)).alias("course")
+    wells = snapshots_since_treatment(facts, silver["treatment"])
+    # One map a snapshot, then its fields: far fewer aggregates than one for each feature.
+    entry = F.when(F.col("analyte").isNotNull(), F.struct("analyte", F.struct(*_COURSE)))
+    by_patient = _course(_samples(wells)).groupBy(*SNAPSHOT).agg(
+        F.map_from_entries(F.collect_list(entry)).alias("course"), distinct_files()
     )
-    by_analyte = by_patient.select("patient_id", "known_time", *(
+    return by_patient.select(*SNAPSHOT, "file_ids", *(
         F.col("course")[analyte][suffix].alias(f"{analyte.lower()}_{suffix}")
         for analyte in ANALYTES for suffix in _COURSE
     ))
-    features = files_of(wells, fraction).join(by_analyte, ["patient_id", "known_time"], "left")
-    return with_snapshots(instants, features, "patient_id")
 
 
 def _value() -> Column:
@@ -97,17 +78,17 @@ def _value() -> Column:
 
 def _samples(wells: DataFrame) -> DataFrame:
     """Wells of one sample together: mean concentration; censored if any well was."""
-    return wells.groupBy("patient_id", "known_time", "analyte", "sample_id").agg(
+    return wells.groupBy(*SNAPSHOT, "first_fraction_time", "analyte", "sample_id").agg(
         F.mean("value").alias("value"),
         F.max("is_censored").alias("is_censored"),
-        F.max(FACT_TIME).alias(FACT_TIME),
-        F.max("first_fraction_time").alias("first_fraction_time"),
+        F.max(F.when(~F.col("is_begin"), F.col(FACT_TIME))).alias(FACT_TIME),
+        distinct_files(),
     )
 
 
 def _course(samples: DataFrame) -> DataFrame:
-    """One row for each patient, instant and analyte, with the columns of `_COURSE`."""
-    group = ["patient_id", "known_time", "analyte"]
+    """One row for each snapshot and analyte, with the columns of `_COURSE` and file_ids."""
+    group = [*SNAPSHOT, "analyte"]
     in_order = Window.partitionBy(*group).orderBy(FACT_TIME, "sample_id")
     time = F.col(FACT_TIME)
     from_baseline = time >= F.coalesce("baseline_time", time)
@@ -130,7 +111,8 @@ def _course(samples: DataFrame) -> DataFrame:
         F.max("counted").alias("peak_pg_per_ml"),
         days(peak_time, F.max("baseline_time")).alias("days_to_peak_d"),
         F.mean(F.col("is_censored").cast("double")).alias("share_censored"),
-        F.count("value").alias("n_samples"),
+        F.count("value").cast("int").alias("n_samples"),
+        distinct_files(),
     )
 
 

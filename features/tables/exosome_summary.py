@@ -3,23 +3,8 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.course import (
-    at_baseline,
-    at_last,
-    files_of,
-    since_baseline,
-    split_first_fraction,
-    with_baseline,
-    with_first_fraction,
-)
-from features.tables.facts import (
-    FACT_COLUMNS,
-    FACT_TIME,
-    first_fraction,
-    laboratory_facts,
-    snapshots,
-    with_snapshots,
-)
+from features.tables.course import at_baseline, at_last, since_baseline, snapshots_since_treatment, with_baseline
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
 from infra.table import ColumnType
 from infra.tables.laboratory import exosome_measurement
@@ -59,23 +44,20 @@ def build(silver: Silver) -> DataFrame:
             share_of_bins(*SMALL_NM).alias("share"), *FACT_COLUMNS,
         )
     )
-    instants, current = snapshots(with_first_fraction(facts, first_fraction(silver["treatment"])), "patient_id")
-    videos, fraction = split_first_fraction(current)
-    group = ["patient_id", "known_time"]
+    videos = snapshots_since_treatment(facts, silver["treatment"])
     change = F.try_divide(at_last("concentration"), at_baseline("concentration"))
-    summary = with_baseline(_samples(videos), group).groupBy(*group).agg(
+    return with_baseline(_samples(videos), list(SNAPSHOT)).groupBy(*SNAPSHOT).agg(
         at_last("concentration").alias("concentration_per_ml"),
         *(at_last(c).alias(c) for c in ("mode_nm", "mean_nm", "d50_nm", "span", "cv_videos")),
         at_last("share").alias("share_30_150nm"),
-        at_last("n_videos").cast("int").alias("n_videos"),
+        at_last("n_videos").alias("n_videos"),
         at_baseline("concentration").alias("baseline_concentration_per_ml"),
         since_baseline(F.when(change > 0, F.log2(change))).alias("log2_concentration_change"),
         since_baseline(at_last("mode_nm") - at_baseline("mode_nm")).alias("mode_change_nm"),
         since_baseline(at_last("share") - at_baseline("share")).alias("share_30_150nm_change"),
-        F.count("*").cast("int").alias("n_samples"),
+        F.count("sample_id").alias("n_samples"),
+        distinct_files(),
     )
-    features = files_of(videos, fraction).join(summary, group, "left")
-    return with_snapshots(instants, features, "patient_id")
 
 
 def undiluted() -> Column:
@@ -103,12 +85,12 @@ def share_of_bins(low_nm: float, high_nm: float) -> Column:
 
 def _samples(videos: DataFrame) -> DataFrame:
     """Valid videos of one sample together."""
-    return videos.groupBy("patient_id", "known_time", "sample_id").agg(
+    return videos.groupBy(*SNAPSHOT, "first_fraction_time", "sample_id").agg(
         *(F.mean(c).alias(c) for c in ("concentration", "mode_nm", "mean_nm", "d50_nm", "span", "share")),
         F.try_divide(F.stddev_samp("concentration"), F.mean("concentration")).alias("cv_videos"),
-        F.count("*").alias("n_videos"),
-        F.max(FACT_TIME).alias(FACT_TIME),
-        F.max("first_fraction_time").alias("first_fraction_time"),
+        F.count("sample_id").alias("n_videos"),
+        F.max(F.when(~F.col("is_begin"), F.col(FACT_TIME))).alias(FACT_TIME),
+        distinct_files(),
     )
 
 

@@ -15,6 +15,9 @@ from infra.tables.clinical import treatment as treatment_table
 FACT_TIME = "fact_time"
 USABLE_TIME = "usable_time"
 SUPERSEDED_TIME = "superseded_time"
+SNAPSHOT = ("patient_id", "known_time", "event_time")
+"""What identifies a snapshot of a patient; event_time follows from the other two."""
+
 FACT_COLUMNS = (FACT_TIME, USABLE_TIME, SUPERSEDED_TIME, "file_ids")
 _VERSION_ORDER = ("ingested_at", "file_id", "file_row")
 
@@ -39,7 +42,7 @@ def laboratory_facts(results: DataFrame, specimen: DataFrame, key: Sequence[str]
     Adds patient_id and what `versions` adds; file_ids names the files of the result and of the specimen.
     """
     collected = versions(specimen, ["sample_id"]).select(
-        "site_id",
+        F.col("site_id").alias("specimen_site"),
         "sample_id",
         "patient_id",
         F.col("collected_time").alias(FACT_TIME),
@@ -49,7 +52,8 @@ def laboratory_facts(results: DataFrame, specimen: DataFrame, key: Sequence[str]
     )
     delay = F.make_dt_interval(secs=F.col("reporting_delay_days") * 86_400)
     reported = F.coalesce(F.col("known_time"), F.col(FACT_TIME) + delay)
-    joined = results.where("sample_id IS NOT NULL").join(collected, ["site_id", "sample_id"])
+    # Pseudonyms differ between sites; the site is asked for all the same, since the lake promises it.
+    joined = results.where("sample_id IS NOT NULL").join(collected, "sample_id").where("site_id = specimen_site")
     timed = (
         joined.withColumn("reported", reported)
         .where("reported IS NOT NULL")
@@ -69,14 +73,13 @@ def first_fraction(treatment: DataFrame) -> DataFrame:
     fractions = versions(
         treatment.where("kind = 'radiotherapy_fraction'"), treatment_table.key
     ).select("patient_id", "start_time", *FACT_COLUMNS)
-    instants, current = snapshots(fractions, "patient_id")
-    first = current.groupBy("patient_id", "known_time").agg(
-        F.min("start_time").alias("first_fraction_time"), F.min_by("file_ids", "start_time").alias("file_ids")
+    first = snapshots(fractions, "patient_id").groupBy("patient_id", "known_time").agg(
+        F.min("start_time").alias("first_fraction_time"),
+        F.min_by("file_ids", "start_time").alias("file_ids"),
     )
     by_time = Window.partitionBy("patient_id").orderBy("known_time")
     return (
-        instants.join(first, ["patient_id", "known_time"], "left")
-        .withColumn("before", F.lag("first_fraction_time").over(by_time))
+        first.withColumn("before", F.lag("first_fraction_time").over(by_time))
         .where(~F.col("before").eqNullSafe(F.col("first_fraction_time")))
         .withColumn(SUPERSEDED_TIME, F.lead("known_time").over(by_time))
         .where("first_fraction_time IS NOT NULL")
@@ -91,42 +94,37 @@ def first_fraction(treatment: DataFrame) -> DataFrame:
     )
 
 
-def snapshots(facts: DataFrame, join_key: str) -> tuple[DataFrame, DataFrame]:
-    """Each instant at which an entity's facts changed, and the facts that were current at it.
+def snapshots(facts: DataFrame, join_key: str) -> DataFrame:
+    """The facts at each instant at which any fact of their entity changed: a row for each fact and instant.
 
-    Returns (instants, current). instants: join_key, known_time (the instant), event_time (the latest event of a fact
-    seen so far; it never falls, so that the as-of join, where the latest event wins, always takes the newest
-    snapshot, even after a correction moved an event back). current: the facts again, each with every known_time
-    at which it held.
+    Adds known_time (the instant) and event_time (the latest event of a fact seen so far; it never falls, so that the
+    as-of join, where the latest event wins, always takes the newest snapshot, even after a correction moved an event
+    back). A fact that is superseded by then stays as a row whose columns are all null: where the last fact of an
+    entity was taken back, the snapshot without facts must exist, or the one before it would go on to be served.
+
+    Everything after this is grouped by the entity and the instant; the one shuffle here serves it all.
     """
-    changes = (
-        facts.select(join_key, F.col(USABLE_TIME).alias("known_time"), F.col(FACT_TIME).alias("event_time"))
-        .unionByName(
-            facts.where(f"{SUPERSEDED_TIME} IS NOT NULL").select(
-                join_key, F.col(SUPERSEDED_TIME).alias("known_time"), F.lit(None).cast("timestamp").alias("event_time")
-            )
+    whole = Window.partitionBy(join_key)
+    known = Window.partitionBy(join_key, "known_time")
+    instants = F.array_union(F.collect_set(USABLE_TIME).over(whole), F.collect_set(SUPERSEDED_TIME).over(whole))
+    seen = (
+        facts.repartition(join_key)
+        .withColumn("instants", instants)
+        .withColumn(
+            "known_time", F.explode(F.filter("instants", lambda u: u >= F.col(USABLE_TIME)))
         )
-        .groupBy(join_key, "known_time")
-        .agg(F.max("event_time").alias("event_time"))
+        .withColumn("event_time", F.max(FACT_TIME).over(known))
     )
-    so_far = Window.partitionBy(join_key).orderBy("known_time").rowsBetween(Window.unboundedPreceding, 0)
-    instants = changes.withColumn("event_time", F.max("event_time").over(so_far))
-    held = (F.col(USABLE_TIME) <= F.col("known_time")) & (
-        F.col(SUPERSEDED_TIME).isNull() | (F.col("known_time") < F.col(SUPERSEDED_TIME))
+    holds = F.col(SUPERSEDED_TIME).isNull() | (F.col("known_time") < F.col(SUPERSEDED_TIME))
+    payload = [name for name in facts.columns if name not in (join_key, USABLE_TIME, SUPERSEDED_TIME)]
+    return seen.select(
+        join_key, "known_time", "event_time", *(F.when(holds, F.col(name)).alias(name) for name in payload)
     )
-    fact_columns = facts.drop("known_time", "event_time")
-    return instants, fact_columns.join(instants.drop("event_time"), join_key).where(held)
 
 
-def distinct_files(file_ids: str = "file_ids") -> Column:
-    """Aggregate: the distinct file ids of a group's arrays, sorted."""
-    return F.array_sort(F.array_distinct(F.flatten(F.collect_set(file_ids)))).alias("file_ids")
-
-
-def with_snapshots(instants: DataFrame, features: DataFrame, join_key: str) -> DataFrame:
-    """The gold rows: every instant with its features. Where no fact was left at an instant, the features are null."""
-    rows = instants.join(features, [join_key, "known_time"], "left")
-    return rows.withColumn("file_ids", F.coalesce("file_ids", F.array().cast("array<string>")))
+def distinct_files() -> Column:
+    """Aggregate: the distinct file ids of a group's arrays, sorted; empty where there are none."""
+    return F.array_sort(F.array_distinct(F.flatten(F.collect_set("file_ids")))).alias("file_ids")
 
 
 def _superseded(timed: DataFrame, key: Sequence[str], known: Column) -> DataFrame:

@@ -3,15 +3,8 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.course import days, files_of, split_first_fraction, with_first_fraction
-from features.tables.facts import (
-    FACT_COLUMNS,
-    FACT_TIME,
-    first_fraction,
-    snapshots,
-    versions,
-    with_snapshots,
-)
+from features.tables.course import days, snapshots_since_treatment
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, versions
 from features.view import Feature, GoldView, Silver
 from infra.tables.imaging import imaging_series
 
@@ -25,23 +18,27 @@ def build(silver: Silver) -> DataFrame:
     facts = (
         versions(silver["imaging_series"], imaging_series.key)
         .where("species = 'human' AND NOT coalesce(is_derived, false)")
-        .select("patient_id", "study_uid", "modality", "sequence_type", "field_strength_t", *FACT_COLUMNS)
+        .select("patient_id", "study_uid", "series_uid", "modality", "sequence_type", "field_strength_t", *FACT_COLUMNS)
     )
-    instants, current = snapshots(with_first_fraction(facts, first_fraction(silver["treatment"])), "patient_id")
-    series, fraction = split_first_fraction(current)
+    series = snapshots_since_treatment(facts, silver["treatment"])
     is_mr = F.col("modality") == "MR"
     mr_time = F.when(is_mr, F.col(FACT_TIME))
-    summary = series.groupBy("patient_id", "known_time").agg(
-        F.countDistinct("study_uid").cast("int").alias("n_studies"),
-        F.count("*").cast("int").alias("n_series"),
-        F.countDistinct(F.when(is_mr, F.col("study_uid"))).cast("int").alias("n_mr_studies"),
-        *(F.max(F.coalesce(F.col("sequence_type") == s, F.lit(False))).alias(f"has_{s.lower()}") for s in SEQUENCES),
+    # No series at all is null: nobody has looked. A series without DSC is a patient without DSC.
+    is_series = F.col("series_uid").isNotNull()
+    any_series = F.max(is_series)
+    return series.groupBy(*SNAPSHOT).agg(
+        F.when(any_series, F.countDistinct("study_uid")).alias("n_studies"),
+        F.when(any_series, F.count("series_uid")).alias("n_series"),
+        F.when(any_series, F.countDistinct(F.when(is_mr, F.col("study_uid")))).alias("n_mr_studies"),
+        *(
+            F.max(F.when(is_series, F.coalesce(F.col("sequence_type") == s, F.lit(False)))).alias(f"has_{s.lower()}")
+            for s in SEQUENCES
+        ),
         F.max(F.when(is_mr, F.col("field_strength_t"))).alias("field_strength_t"),
         days(F.max(mr_time), F.min(mr_time)).alias("mr_follow_up_d"),
         days(F.max(mr_time), F.max("first_fraction_time")).alias("last_mr_after_first_fraction_d"),
+        distinct_files(),
     )
-    features = files_of(series, fraction).join(summary, ["patient_id", "known_time"], "left")
-    return with_snapshots(instants, features, "patient_id")
 
 
 view = GoldView(

@@ -32,6 +32,8 @@ def minute_bins(vital: DataFrame) -> DataFrame:
     )
     current = (
         vital.where(F.col("signal").isin(*SIGNALS))
+        # One shuffle by case serves the versions, the bins and the windows over them.
+        .repartition("case_id")
         .withColumn("n", F.row_number().over(version))
         .where("n = 1")
         .withColumn("second", F.col("event_time").cast("double"))

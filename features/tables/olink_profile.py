@@ -3,24 +3,9 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from features.tables.course import (
-    at_baseline,
-    at_last,
-    files_of,
-    since_baseline,
-    split_first_fraction,
-    with_baseline,
-    with_first_fraction,
-)
+from features.tables.course import at_baseline, at_last, since_baseline, snapshots_since_treatment, with_baseline
 from features.tables.cytokine_kinetics import ANALYTES
-from features.tables.facts import (
-    FACT_COLUMNS,
-    FACT_TIME,
-    first_fraction,
-    laboratory_facts,
-    snapshots,
-    with_snapshots,
-)
+from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
 from infra.tables.laboratory import cytokine_result
 
@@ -37,42 +22,46 @@ def build(silver: Silver) -> DataFrame:
         .where("sample_type = 'unknown' AND unit = '{NPX}' AND value IS NOT NULL")
         .select("patient_id", "sample_id", "platform", "analyte", "value", *FACT_COLUMNS)
     )
-    instants, current = snapshots(with_first_fraction(facts, first_fraction(silver["treatment"])), "patient_id")
-    assays, fraction = split_first_fraction(current)
-    group = ["patient_id", "known_time", "platform", "analyte"]
+    assays = snapshots_since_treatment(facts, silver["treatment"])
     # The platform is a group of its own: NPX of two platforms must never meet.
+    group = [*SNAPSHOT, "platform", "analyte"]
     course = with_baseline(_samples(assays), group).groupBy(*group).agg(
         at_baseline("value").alias("baseline"),
         at_last("value").alias("last"),
         since_baseline(at_last("value") - at_baseline("value")).alias("change"),
-        F.count("value").alias("n_samples"),
+        F.count("value").cast("int").alias("n_samples"),
+        distinct_files(),
     )
-    by_patient = _one_platform(course).groupBy("patient_id", "known_time").agg(
-        F.array_sort(F.collect_list(F.struct("analyte", "baseline", "last", "change"))).alias("panel"),
-        F.max("n_samples").cast("int").alias("n_samples"),
+    protein = F.when(F.col("analyte").isNotNull(), F.struct("analyte", "baseline", "last", "change"))
+    panels = _one_platform(course).groupBy(*SNAPSHOT).agg(
+        F.array_sort(F.collect_list(protein)).alias("panel"),
+        F.max(F.when(F.col("analyte").isNotNull(), F.col("n_samples"))).alias("n_samples"),
         *(F.max(F.when(F.col("analyte") == a, F.col(c))).alias(f"{a.lower()}_{c}_npx")
           for a in ANALYTES for c in ("baseline", "change")),
+        distinct_files(),
     )
-    arrays = by_patient.select(
-        "*", F.col("panel.analyte").alias("analytes"), F.col("panel.baseline").alias("baseline_npx"),
-        F.col("panel.last").alias("last_npx"), F.col("panel.change").alias("change_npx"),
-    ).drop("panel")
-    features = files_of(assays, fraction).join(arrays, ["patient_id", "known_time"], "left")
-    return with_snapshots(instants, features, "patient_id")
+    return panels.select(
+        "*",
+        F.col("panel.analyte").alias("analytes"),
+        F.col("panel.baseline").alias("baseline_npx"),
+        F.col("panel.last").alias("last_npx"),
+        F.col("panel.change").alias("change_npx"),
+    )
 
 
 def _samples(assays: DataFrame) -> DataFrame:
     """The same analyte of one sample on several panels: mean NPX."""
-    return assays.groupBy("patient_id", "known_time", "platform", "analyte", "sample_id").agg(
-        F.mean("value").alias("value"), F.max(FACT_TIME).alias(FACT_TIME),
-        F.max("first_fraction_time").alias("first_fraction_time"),
+    return assays.groupBy(*SNAPSHOT, "first_fraction_time", "platform", "analyte", "sample_id").agg(
+        F.mean("value").alias("value"),
+        F.max(F.when(~F.col("is_begin"), F.col(FACT_TIME))).alias(FACT_TIME),
+        distinct_files(),
     )
 
 
 def _one_platform(course: DataFrame) -> DataFrame:
     """Where a patient was measured on both platforms, the wider one (olink_explore) speaks."""
     chosen = F.min("platform").over(Window.partitionBy("patient_id", "known_time"))
-    return course.withColumn("chosen", chosen).where("platform = chosen")
+    return course.withColumn("chosen", chosen).where("platform IS NULL OR platform = chosen").drop("chosen")
 
 
 view = GoldView(
