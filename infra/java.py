@@ -26,3 +26,13 @@ def java_command() -> str:
     if version < OLDEST:
         raise MachineError(f"{command} is Java {version or 'of unknown version'}; Spark needs Java {OLDEST} or newer.")
     return command
+
+
+if __name__ == "__main__":
+    # Part of the set-up, before any package is installed: needs nothing but Python.
+    import sys
+
+    try:
+        java_command()
+    except MachineError as error:
+        sys.exit(str(error))

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     key_file: Path = Path("~/.config/oncolake/pseudonym.key")
     pseudonym_key: str | None = Field(default=None, repr=False)
     spark_master: str = "local[*]"
-    spark_memory: str = "2g"
+    spark_memory: str = "2500m"
     spark_conf: dict[str, str] = Field(default_factory=dict)
     sites: dict[str, dict[str, object]] = Field(default_factory=dict)
 

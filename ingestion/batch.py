@@ -16,7 +16,7 @@ from ingestion.format import Source
 from ingestion.reading import read_files
 from ingestion.report import TableReport
 from ingestion.versions import ACCEPTED, DUPLICATE, QUARANTINED, STATUS, classify, current, row_hash
-from quality.gate import WARNINGS, judge
+from quality.gate import REASONS, WARNINGS, judge
 from quality.quarantine import quarantine_rows
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ class Prepared:
     frames: "dict[str, DataFrame]"
     rows_in: dict[FileKey, int]
     errors: dict[FileKey, str]
-    persisted: "tuple[DataFrame, ...]"
+
+    def release(self) -> None:
+        """Frees the memory that the batch held."""
+        for frame in self.frames.values():
+            frame.unpersist()
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,12 @@ class Batch:
                 for table, frame in self.source.conform[name](of_site, site).items():
                     conformed.setdefault(table, []).append(self._judged(frame, TABLES[table]))
         frames = {table: reduce(_union, parts).persist() for table, parts in conformed.items()}
-        persisted.extend(frames.values())
-        return Prepared(frames, rows_in, errors, tuple(persisted))
+        for done, frame in enumerate(frames.values()):
+            self.progress("judging rows", done, len(frames))
+            frame.count()
+        for raw in persisted:
+            raw.unpersist()
+        return Prepared(frames, rows_in, errors)
 
     def _judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
         from pyspark.sql import functions as F
@@ -104,8 +112,10 @@ class Batch:
             (F.col(c.name) if c.name in have else F.lit(None)).cast(c.type).alias(c.name)
             for c in table.conformed_columns
         ]
-        extra = [F.col("format"), F.col("problem"), F.to_json("record").alias("record")]
-        return judge(frame.select(*declared, *extra), table).withColumn("row_hash", row_hash(table))
+        judged = judge(frame.select(*declared, "format", "problem", "record"), table)
+        # The record is kept where the row is rejected; a batch of a million good rows does not hold them twice.
+        record = F.when(F.size(REASONS) > 0, F.to_json("record"))
+        return judged.withColumn("record", record).withColumn("row_hash", row_hash(table))
 
     def commit(self, prepared: Prepared, files: Sequence[Found]) -> tuple[dict[FileKey, Counts], dict[str, TableReport]]:
         """Appends what is new of `files` to the tables and their quarantines; returns counts by file and by table."""
@@ -131,8 +141,6 @@ class Batch:
                     reports[derived.table] = report
         self.progress("counting")
         counts = self._counts(statuses, prepared, keys)
-        for frame in (*prepared.persisted, *statuses.values()):
-            frame.unpersist()
         return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
 
     def _keys(self, keys: Sequence[FileKey]) -> "DataFrame":
@@ -165,7 +173,7 @@ class Batch:
             else:
                 existing = everything.join(batch_files, FILE_KEY, "left_anti")
                 mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*FILE_KEY, "file_row", "row_hash")
-        status = classify(judged, existing, table, self.now).persist()
+        status = classify(judged, existing, table, self.now)
         by_status = {row[STATUS]: row["count"] for row in status.groupBy(STATUS).count().collect()}
         stamps = {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
         added = by_status.get(ACCEPTED, 0)

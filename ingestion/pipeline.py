@@ -7,6 +7,7 @@ ledger is written when everything else is, so a killed batch is simply run again
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,12 +61,15 @@ def ingest(
     if new:
         batch = Batch(session(), lake, settings, source, batch_id, datetime.now(UTC), progress)
         prepared = batch.prepare(new)
-        progress("validating")
-        validate(prepared.frames, lake, source.name, batch_id)
         # One ingestion at a time compares with the tables and writes to them; others wait here, not in the middle.
-        with writing(lake, "ingest"):
+        with ThreadPoolExecutor(1) as beside, writing(lake, "ingest"):
             new = _unseen(new, ledger.ingested(lake, source.name))
+            # The expectations judge the rows that the gate has judged already; they run while the rows are written.
+            validation = beside.submit(validate, prepared.frames, lake, source.name, batch_id)
             counts, tables = batch.commit(prepared, new)
+            progress("validating")
+            validation.result()
+            prepared.release()
             reports = _reports(found, new, counts, source)
             ledger.record(lake, _entries(reports, found, settings, batch_id))
     else:

@@ -1,0 +1,59 @@
+# make help lists what people and CI run. Every target does its own set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+UV_VERSION := 0.13.9
+LAKE ?= lake
+LANDING ?= landing
+READY := .venv/oncolake/ready
+RUN := .venv/bin
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## the environment in .venv: locked packages, Delta JARs; done by the other targets by themselves
+
+$(READY): uv.lock pyproject.toml infra/deploy/jars.sha256 infra/jars.py infra/spark.py
+	@test -n "$(PYTHON)" || { echo "No Python was found; install Python 3.11 or 3.12."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; ok = (3, 11) <= sys.version_info[:2] < (3, 13); \
+	  ok or print(f"{sys.executable} is Python {sys.version.split()[0]}; install Python 3.11 or 3.12."); sys.exit(not ok)'
+	@"$(PYTHON)" -m infra.java
+	@test -x .venv/bin/uv || { "$(PYTHON)" -m venv --clear .venv && .venv/bin/pip install --quiet uv==$(UV_VERSION); }
+	@echo "Installing the locked packages ..."
+	@VIRTUAL_ENV= UV_PYTHON="$(PYTHON)" .venv/bin/uv sync --frozen --quiet --compile-bytecode
+	@echo "Fetching the Delta JARs and preparing the JVM ..."
+	@$(RUN)/python -m infra.jars
+	@touch $(READY)
+
+demo: $(READY) ## the main job: cohort files -> tables -> features -> runs, in ./lake
+	@$(RUN)/oncolake demo --lake $(LAKE) --landing $(LANDING)
+
+ui: $(READY) ## MLflow and Data Docs of ./lake on local ports
+	@$(RUN)/oncolake ui --lake $(LAKE)
+
+test: check test-fast test-slow ## linters, then all tests: the fast ones first
+
+test-fast: $(READY)
+	@$(RUN)/python -m pytest -q -m "not slow"
+
+test-slow: $(READY)
+	@$(RUN)/python -m pytest -q -m slow
+
+check: $(READY) ## ruff, mypy, the one-way street of imports, and that generated docs are fresh
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache
+	@$(RUN)/python -m oncolake.dictionary --check docs/data-dictionary.md
+
+docs: $(READY) ## writes docs/data-dictionary.md from the declarations
+	@$(RUN)/python -m oncolake.dictionary docs/data-dictionary.md
+
+format: $(READY) ## formats the code
+	@$(RUN)/ruff format .
+	@$(RUN)/ruff check --fix .
+
+clean: ## removes the demo's lake and landing folder; the environment stays
+	rm -rf $(LAKE) $(LANDING)
+
+.PHONY: help setup demo ui test test-fast test-slow check docs format clean

@@ -1,0 +1,118 @@
+"""What is in a lake, read without a JVM: tables, versions, quarantine, batches, and results that wait for a specimen."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import deltalake
+import pyarrow.compute as pc
+
+from infra import delta
+from infra.lake import Lake
+from infra.tables import TABLES
+from ingestion import ledger
+from quality.quarantine import counts, quarantined
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One silver table. files: data files of the newest version; many small ones are a reason to compact."""
+
+    name: str
+    version: int
+    rows: int
+    files: int
+    size_bytes: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """One batch as the ledger has it; counts are records of its files."""
+
+    batch_id: str
+    source: str
+    at: datetime
+    files: int
+    rejected: int
+    rows_in: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class LakeStatus:
+    """tables: those that exist. orphans: by table, samples whose specimen is not known yet."""
+
+    root: str
+    tables: tuple[TableStatus, ...]
+    batches: tuple[BatchStatus, ...]
+    orphans: dict[str, int]
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def lake_status(lake: Lake, last_batches: int = 12) -> LakeStatus:
+    """The state of a lake. An empty or absent lake has no tables; that is not an error."""
+    rejected = counts(lake)
+    tables = []
+    for name in TABLES:
+        path = lake.silver(name)
+        if not delta.exists(path):
+            continue
+        table = deltalake.DeltaTable(path)
+        actions = table.get_add_actions(flatten=True)
+        sizes = [s or 0 for s in actions["size_bytes"].to_pylist()]
+        rows = sum(n or 0 for n in actions["num_records"].to_pylist())
+        tables.append(TableStatus(name, table.version(), rows, len(sizes), sum(sizes), rejected.get(name, 0)))
+    return LakeStatus(lake.root, tuple(tables), _batches(lake)[:last_batches], orphans(lake))
+
+
+def _batches(lake: Lake) -> tuple[BatchStatus, ...]:
+    entries = ledger.entries(lake)
+    if not entries.num_rows:
+        return ()
+    entries = entries.append_column("is_rejected", pc.cast(pc.equal(entries["status"], "rejected"), "int64"))
+    sums = ("is_rejected", "rows_in", "accepted", "quarantined", "duplicates")
+    grouped = entries.group_by(["batch_id", "source"]).aggregate(
+        [("ingested_at", "max"), ("status", "count"), *((name, "sum") for name in sums)]
+    )
+    rows = sorted(grouped.to_pylist(), key=lambda r: r["ingested_at_max"], reverse=True)
+    return tuple(
+        BatchStatus(r["batch_id"], r["source"], r["ingested_at_max"], r["status_count"],
+                    *(r[f"{name}_sum"] for name in sums))
+        for r in rows
+    )  # fmt: skip
+
+
+def orphans(lake: Lake) -> dict[str, int]:
+    """By laboratory table, the samples that wait for their specimen. Standards, controls and blanks are none."""
+    if not delta.exists(lake.silver("specimen")):
+        known: set[str] = set()
+    else:
+        known = set(_column(lake, "specimen", "sample_id"))
+    waiting = {}
+    for table in TABLES.values():
+        if table.is_timed or table.name == "specimen" or not delta.exists(lake.silver(table.name)):
+            continue
+        where = [("sample_type", "=", "unknown")] if any(c.name == "sample_type" for c in table.columns) else None
+        n = len(set(_column(lake, table.name, "sample_id", where)) - known)
+        if n:
+            waiting[table.name] = n
+    return waiting
+
+
+def _column(lake: Lake, table: str, column: str, where: list[tuple[str, str, str]] | None = None) -> list[str]:
+    found = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_table(columns=[column], filters=where)
+    return [v for v in found[column].unique().to_pylist() if v is not None]
+
+
+def quarantine_reasons(lake: Lake) -> list[tuple[str, str, int]]:
+    """(table, reason, rows) of everything in quarantine, the most frequent first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for name in TABLES:
+        for reasons in quarantined(lake, name)["reasons"].to_pylist():
+            found.update((name, reason) for reason in reasons)
+    return [(table, reason, n) for (table, reason), n in found.most_common()]

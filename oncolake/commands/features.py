@@ -1,0 +1,126 @@
+"""oncolake features: gold tables, Feast, and features for labels."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.errors import UsageError
+from oncolake import show
+from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+features = typer.Typer(help="Feature tables, and features as they could have been known.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(features, name="features")
+
+
+@features.command()
+def build(
+    views: Annotated[list[str] | None, typer.Argument(help="Feature views to build; none: all.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the gold tables from the silver ones (on Spark). What has not changed is left as it is."""
+    from features.build import build_gold
+
+    settings = load_settings()
+    with show.steps("features build") as progress:
+        built = build_gold(lazy_session(settings)(), open_lake(lake, settings), views, progress)
+    if as_json:
+        show.print_json({name: {"version": b.version, "rows": b.rows} for name, b in built.items()})
+    else:
+        show.print_table("Feature tables", ("view", "version", "rows"),
+                         [(name, b.version, b.rows) for name, b in built.items()], right=(1, 2))  # fmt: skip
+
+
+@features.command()
+def apply(lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Register entities, feature views and services with Feast."""
+    from features.store.repo import apply as run
+
+    where = open_lake(lake, load_settings())
+    applied = run(where)
+    if as_json:
+        show.print_json(applied)
+    else:
+        show.print_table("Feast registry", ("kind", "name"), [(k, n) for k, names in applied.items() for n in names])
+
+
+@features.command()
+def materialize(
+    end: Annotated[datetime | None, typer.Option(help="As of when (UTC). Default: now.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the latest known features to the online store."""
+    from features.store.repo import materialize as run
+
+    at = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
+    with show.steps("features materialize"):
+        run(open_lake(lake, load_settings()), at)
+    if as_json:
+        show.print_json({"end": at.isoformat()})
+    else:
+        show.out.print(f"The online store holds what was known at {at:%Y-%m-%d %H:%M} UTC.")
+
+
+@features.command()
+def get(
+    service: Annotated[str, typer.Argument(help="Feature service, for example overall_survival_v1.")],
+    labels: Annotated[Path | None, typer.Option(help="CSV or parquet with the entity column and event_timestamp.")]
+    = None,
+    entity: Annotated[list[str] | None, typer.Option(help="Pseudonym: its features from the online store.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the frame here (.csv or .parquet).")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Features of a service: for label rows as of their times, or the latest of single entities.
+
+    A label row at time t gets only what could be known at t.
+    """
+    where = open_lake(lake, load_settings())
+    if (labels is None) == (not entity):
+        raise UsageError("Give either --labels FILE (as of label times) or --entity ID (online).")
+    if labels is not None:
+        from features.retrieval import retrieve
+
+        frame = retrieve(where, service, _read_labels(labels)).frame
+    else:
+        from features.store.repo import get_online
+
+        frame = get_online(where, service, entity or [])
+    if out is not None:
+        frame.to_parquet(out, index=False) if out.suffix == ".parquet" else frame.to_csv(out, index=False)
+    if as_json:
+        show.print_json(frame.to_dict(orient="records"))
+    else:
+        _print_frame(frame)
+
+
+def _read_labels(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    if not path.exists():
+        raise UsageError(f"There is no file {path}; expected labels as CSV or parquet.")
+    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    if "event_timestamp" not in frame.columns:
+        raise UsageError(f"{path} has no column event_timestamp; expected the entity column and event_timestamp.")
+    frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True)
+    return frame
+
+
+def _print_frame(frame: "pd.DataFrame", most: int = 8) -> None:
+    """Features down, label rows across: a hundred features do not fit side by side."""
+    head = frame.head(most).T
+    rows = [(str(name), *(_short(v) for v in values)) for name, values in zip(head.index, head.to_numpy(), strict=True)]
+    show.print_table(f"{len(frame):,} rows, {frame.shape[1]} columns", ("", *(f"row {i}" for i in head.columns)), rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,130 @@
+"""oncolake ingest, status, quarantine: what a data engineer runs and schedules."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.errors import UsageError
+from oncolake import show
+from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
+
+quarantine = typer.Typer(help="Rejected rows, kept whole with their reasons.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ingest)
+    app.command()(status)
+    app.add_typer(quarantine, name="quarantine")
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="imaging, exosome, cytokine, mutations, vitals or clinical.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders; the format is recognised from the content.")],
+    site: Annotated[str, typer.Option(help="Who delivered: decides pseudonyms, date order and time zone.")] = "local",
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ingest files into the lake.
+
+    The same files again add nothing. A file that cannot be read is recorded with the reason, and the rest goes on;
+    the exit code is then 1.
+    """
+    from ingestion.discovery import Delivery
+    from ingestion.pipeline import ingest as run
+
+    settings = load_settings()
+    with show.steps(f"ingest {source}") as progress:
+        report = run(
+            source, [Delivery(p, site) for p in paths], open_lake(lake, settings), settings, lazy_session(settings),
+            progress,
+        )  # fmt: skip
+    if as_json:
+        show.print_json(report.as_json())
+    else:
+        print_report(report)
+    if report.count("rejected"):
+        raise typer.Exit(1)
+
+
+def print_report(report: object, most: int = 30) -> None:
+    """A batch as tables: what was refused and what was quarantined first, since that is what needs a person."""
+    from ingestion.report import BatchReport
+
+    assert isinstance(report, BatchReport)
+    order = {"rejected": 0, "ingested": 1, "unchanged": 2}
+    files = sorted(report.files, key=lambda f: (order[f.status], -f.quarantined, f.path))
+    rows = [(Path(f.path).name, f.format, f.status, f.rows_in, f.accepted, f.quarantined, f.duplicates)
+            for f in files[:most]]
+    more = f" (the first {most} of {len(files)})" if len(files) > most else ""
+    show.print_table(
+        f"Batch {report.batch_id}: files{more}",
+        ("file", "format", "status", "records", "accepted", "quarantined", "duplicates"), rows, right=(3, 4, 5, 6),
+    )  # fmt: skip
+    for f in files[:most]:
+        if f.reason:
+            show.out.print(f"{f.path}: {f.reason}", markup=False, highlight=False)
+    if report.tables:
+        show.print_table(
+            "Tables", ("table", "version", "rows added", "rows to quarantine"),
+            [(n, t.version, t.rows_added, t.rows_quarantined) for n, t in report.tables.items()], right=(1, 2, 3),
+        )  # fmt: skip
+    else:
+        show.out.print("Nothing new: no table changed.")
+
+
+def status(lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Tables, rows and versions, quarantine, orphans and the last batches."""
+    from ingestion.status import lake_status
+
+    found = lake_status(open_lake(lake, load_settings()))
+    if as_json:
+        show.print_json(found.as_json())
+        return
+    show.print_table(
+        f"Lake {found.root}", ("table", "version", "rows", "files", "MB", "quarantined"),
+        [(t.name, t.version, t.rows, t.files, f"{t.size_bytes / 1e6:.1f}", t.quarantined) for t in found.tables],
+        right=(1, 2, 3, 4, 5),
+    )  # fmt: skip
+    show.print_table(
+        "Last batches", ("batch", "source", "at (UTC)", "files", "rejected", "records", "accepted", "quarantined"),
+        [(b.batch_id, b.source, f"{b.at:%Y-%m-%d %H:%M:%S}", b.files, b.rejected, b.rows_in, b.accepted, b.quarantined)
+         for b in found.batches], right=(3, 4, 5, 6, 7),
+    )  # fmt: skip
+    for table, n in found.orphans.items():
+        show.out.print(f"{n:,} samples of {table} wait for their specimen.")
+
+
+@quarantine.command("list")
+def list_quarantine(lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Counts of rejected rows by table and reason."""
+    from ingestion.status import quarantine_reasons
+
+    rows = quarantine_reasons(open_lake(lake, load_settings()))
+    if as_json:
+        show.print_json([{"table": t, "reason": r, "rows": n} for t, r, n in rows])
+    else:
+        show.print_table("Quarantine", ("table", "reason", "rows"), rows, right=(2,))
+
+
+@quarantine.command("show")
+def show_quarantine(
+    table: Annotated[str, typer.Argument(help="Table that the rows were meant for.")],
+    limit: Annotated[int, typer.Option(help="Most rows to print.")] = 20,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rejected rows with their reasons: the place in the file, and the record as it was read (pseudonymised)."""
+    from infra.tables import TABLES
+    from quality.quarantine import quarantined
+
+    if table not in TABLES:
+        raise UsageError(f"There is no table {table}; expected one of {', '.join(TABLES)}.")
+    rows = quarantined(open_lake(lake, load_settings()), table).slice(0, limit).to_pylist()
+    if as_json:
+        show.print_json(rows)
+        return
+    show.print_table(
+        f"Quarantine of {table}", ("file", "record", "reasons", "content"),
+        [(r["file_id"][:12], r["file_row"], "; ".join(r["reasons"]), r["record"]) for r in rows], right=(1,),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Options that every command shares, and what a command needs to run."""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.errors import UsageError
+from infra.lake import Lake
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Folder or URI of the lake. Default: the setting, then ./lake.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
+
+
+def load_settings() -> Settings:
+    """Settings from environment and file. Raises UsageError where they cannot be right."""
+    from pydantic import ValidationError
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"The setting {where} is not right: {first['msg']}.") from error
+    except ValueError as error:
+        raise UsageError(f"The settings file cannot be read: {error}.") from error
+
+
+def open_lake(option: str | None, settings: Settings) -> Lake:
+    """The lake that the option names, else the settings'."""
+    return Lake.at(option or settings.lake)
+
+
+def lazy_session(settings: Settings) -> "Callable[[], SparkSession]":
+    """Starts the session when it is first asked for; meanwhile Great Expectations, slow to import, is imported too."""
+
+    @functools.cache
+    def session() -> "SparkSession":
+        from infra.spark import build_session
+
+        threading.Thread(target=_import_great_expectations, daemon=True).start()
+        return build_session(settings)
+
+    return session
+
+
+def _import_great_expectations() -> None:
+    import great_expectations  # noqa: F401

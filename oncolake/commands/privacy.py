@@ -1,0 +1,34 @@
+"""oncolake pseudonym: for who holds the key."""
+
+from typing import Annotated
+
+import typer
+
+from infra.errors import UsageError
+from oncolake import show
+from oncolake.commands.options import JsonOption, load_settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(pseudonym)
+
+
+def pseudonym(
+    site: Annotated[str, typer.Argument(help="Site that gave out the identifier.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Patient, case, sample or study identifier.")],
+    as_json: JsonOption = False,
+) -> None:
+    """The pseudonym under which an identifier stands in the lake.
+
+    Needs the key; nobody without it can do the same. DICOM UIDs are shown in their own form too.
+    """
+    if not identifier.strip():
+        raise UsageError("The identifier is blank; expected a patient, case, sample or study identifier.")
+    keyed = load_settings().pseudonymiser
+    found = {"pseudonym": keyed.identifier(site, identifier)}
+    if identifier.replace(".", "").isdigit() and "." in identifier:
+        found["uid"] = keyed.uid(identifier)
+    if as_json:
+        show.print_json(found)
+    else:
+        show.out.print("\n".join(found.values()), highlight=False)
