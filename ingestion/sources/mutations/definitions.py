@@ -1,6 +1,5 @@
 """What a mutational burden is: each definition has a name, and changing one makes a new name."""
 
-import re
 from dataclasses import dataclass
 
 
@@ -23,15 +22,18 @@ _BOTH = (
 )
 
 CBIOPORTAL = BurdenDefinition("tmb.cbioportal-9class/30Mb", (*_BOTH, "Splice_Region"), exome_mb=30.0)
-"""https://docs.cbioportal.org/user-guide/overview/ (TMB): non-synonymous mutations over the profiled coding bases."""
+"""As cBioPortal's TMB_NONSYNONYMOUS: non-synonymous mutations over the profiled coding bases."""
 
 MAFTOOLS = BurdenDefinition("tmb.maftools/50Mb", (*_BOTH, "Translation_Start_Site"), exome_mb=50.0)
-"""maftools `tmb(maf, captureSize = 50)` with its `vc_nonSyn` classes (Mayakonda 2018, Genome Res 28:1747)."""
+"""maftools `tmb(maf, captureSize = 50)` with its `vc_nonSyn` classes (Mayakonda 2018, Genome Res 28:1747).
+
+captureSize is the capture size of the MAF at hand, 50 by default: on a panel it is the panel's, as above.
+"""
 
 DEFINITIONS = (CBIOPORTAL, MAFTOOLS)
 
 MIN_PANEL_MB = 0.2
-"""A panel that covers less gives no burden: too few bases for a rate (cBioPortal's own limit)."""
+"""A panel that covers less gives no burden: too few bases for a rate."""
 
 HYPERMUTATED_PER_MB = 17.0
 """Above it a tumour is flagged as hypermutated."""
@@ -46,9 +48,4 @@ PUBLISHED_PANEL_MB = {
     "FOUNDATIONONET5": 0.8927,
     "FOUNDATIONONET7": 1.1975,
 }
-"""Coding sizes of panels whose file does not state one, by `panel_name`."""
-
-
-def panel_name(panel_id: str) -> str:
-    """A panel's name without case, punctuation and 'MSK': 'MSK-IMPACT 468' and 'IMPACT468' are one."""
-    return re.sub(r"[^A-Z0-9]", "", panel_id.upper()).removeprefix("MSK")
+"""Coding sizes of panels whose file does not state one, by their names in capitals without punctuation and 'MSK'."""
