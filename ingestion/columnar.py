@@ -64,8 +64,9 @@ def find_name(header: list[str], *names: str) -> str | None:
 def header_cells(line: str) -> list[str]:
     """The cells of a header line, stripped; the separator is found from the line."""
     separator = separator_of(line)
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, quoting=quoting), [])]
+    if separator == "\t":  # there, quotes are ordinary characters
+        return [cell.strip() for cell in line.split("\t")]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
 
 
 def header_of(lines: Iterable[str]) -> list[str]:
