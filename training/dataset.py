@@ -1,0 +1,111 @@
+"""A training set: labels and features side by side, checked before anything is fitted on it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from infra.errors import UsageError
+from training.lineage import Lineage, Retrieval, require_pinned
+from training.models.preparation import numeric
+from training.task import IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Labels, Task
+
+MIN_PER_CLASS_AND_FOLD = 2
+SEPARATOR = "__"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of a task, ready for models.
+
+    labels: the label frame, one row a prediction. features: float columns `<view>__<feature>`, same index.
+    groups: code of the unit that never crosses a split. left_out: feature columns that are no single number.
+    """
+
+    task: Task
+    labels: pd.DataFrame
+    features: pd.DataFrame
+    groups: npt.NDArray[np.intp]
+    left_out: tuple[str, ...]
+    lineage: Lineage
+
+    @property
+    def is_positive(self) -> npt.NDArray[np.bool_]:
+        """The event (survival) or the positive class, a row each; folds are stratified by it."""
+        column = IS_EVENT if self.task.kind == "survival" else LABEL
+        return self.labels[column].to_numpy(bool)
+
+    @property
+    def time_days(self) -> npt.NDArray[np.float64]:
+        return self.labels[TIME_DAYS].to_numpy(float)
+
+    @property
+    def target(self) -> npt.NDArray[Any]:
+        """What estimators are fitted on: booleans, or the structured array of scikit-survival."""
+        if self.task.kind == "classes":
+            return self.is_positive
+        from training.models.survival import outcome
+
+        return outcome(self.time_days, self.is_positive)
+
+
+def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
+    """Labels and the features retrieved for them as one Dataset.
+
+    Raises UsageError where rows were lost or moved on the way, no feature varies, or the data cannot be pinned.
+    """
+    given, frame = labels.frame, retrieved.frame.reset_index(drop=True)
+    if not len(given):
+        raise UsageError(f"No row meets the cohort rule of {task.name}: {task.cohort}")
+    same = len(frame) == len(given) and all(
+        np.array_equal(frame[c].to_numpy(), given[c].to_numpy()) for c in (task.entity, PREDICTION_TIME)
+    )
+    if not same:
+        raise UsageError(f"Retrieval for {task.service} returned {len(frame)} rows that are not the {len(given)} "
+                         "labels in their order; expected one row a label.")
+    raw = frame[[c for c in frame.columns if c not in given.columns and SEPARATOR in c]]
+    features, left_out = numeric(raw)
+    if not (features.nunique(dropna=False) > 1).any():
+        raise UsageError(f"None of the {features.shape[1]} features of {task.service} varies over the {len(given)} "
+                         f"rows of {task.name}; there is nothing to learn from.")
+    lineage = Lineage(
+        task=task.name, service=retrieved.service, definitions_hash=retrieved.definitions_hash,
+        digest=retrieved.digest, table_versions=dict(retrieved.table_versions),
+        label_versions=dict(labels.table_versions), file_ids=tuple(retrieved.file_ids),
+        label_file_ids=labels.file_ids, features=tuple(features.columns), flow=dict(labels.flow),
+    )
+    require_pinned(lineage)
+    groups = pd.factorize(given[task.group])[0].astype(np.intp)
+    if (groups < 0).any():
+        raise UsageError(f"{int((groups < 0).sum())} rows of {task.name} have no {task.group} to group by.")
+    return Dataset(task, given.reset_index(drop=True), features, groups, tuple(left_out), lineage)
+
+
+def require_enough(dataset: Dataset, n_folds: int) -> None:
+    """Refuse a cohort too small to be split. Raises UsageError with the counts found and needed."""
+    needed = MIN_PER_CLASS_AND_FOLD * n_folds
+    positive = dataset.is_positive
+    survival = dataset.task.kind == "survival"
+    kinds = (("with the event", positive), ("without it", ~positive))
+    for what, rows in kinds[:1] if survival else kinds:
+        n = len(np.unique(dataset.groups[rows]))
+        if n < needed:
+            raise UsageError(f"{dataset.task.name} has {n} patients {what} among {len(np.unique(dataset.groups))}; "
+                             f"{n_folds} folds need at least {needed}.")
+
+
+def permuted(dataset: Dataset, seed: int) -> Dataset:
+    """The same rows with targets shuffled among the rows of each site: what a model finds here is not there.
+
+    Within the site, so that differences between sites stay and cannot pass for signal.
+    """
+    rng = np.random.default_rng(seed)
+    targets = [TIME_DAYS, IS_EVENT] if dataset.task.kind == "survival" else [LABEL]
+    order = np.arange(len(dataset.labels))
+    for rows in dataset.labels.groupby(SITE, dropna=False).indices.values():
+        order[rows] = rng.permutation(rows)
+    labels = dataset.labels.copy()
+    labels[targets] = dataset.labels[targets].to_numpy()[order]
+    return replace(dataset, labels=labels.astype(dataset.labels[targets].dtypes.to_dict()))

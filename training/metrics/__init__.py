@@ -1,0 +1,1 @@
+"""Metrics as pure functions of truth, prediction and row weights."""

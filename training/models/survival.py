@@ -1,0 +1,69 @@
+"""Survival models. Each has `predict` (a risk: higher dies earlier) and `predict_survival_function`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sksurv.ensemble import RandomSurvivalForest
+from sksurv.functions import StepFunction
+from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
+from sksurv.nonparametric import kaplan_meier_estimator
+from sksurv.util import Surv
+
+from training.models.preparation import prepared
+
+Floats = npt.NDArray[np.float64]
+
+
+def outcome(time_days: npt.ArrayLike, is_event: npt.ArrayLike) -> npt.NDArray[np.void]:
+    """The structured array that scikit-survival takes: fields `event` and `time`."""
+    return Surv.from_arrays(np.asarray(is_event, bool), np.asarray(time_days, float))  # type: ignore[no-any-return]
+
+
+class KaplanMeier(BaseEstimator):  # type: ignore[misc]
+    """The trivial baseline: one survival curve for everyone, whatever the features."""
+
+    def fit(self, X: Any, y: npt.NDArray[np.void]) -> "KaplanMeier":
+        times, survival = kaplan_meier_estimator(y["event"], y["time"])
+        self.curve_ = StepFunction(times, survival, domain=(0, None))
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        return np.zeros(len(X))
+
+    def predict_survival_function(self, X: Any) -> list[StepFunction]:
+        return [self.curve_] * len(X)
+
+    def score(self, X: Any, y: Any) -> float:
+        return 0.5
+
+
+def kaplan_meier(features: object, seed: int) -> Any:
+    return KaplanMeier()
+
+
+def ridge_cox(features: object, seed: int) -> Any:
+    """Cox regression for a handful of variables; the small ridge keeps separation from running away."""
+    return prepared(CoxPHSurvivalAnalysis(alpha=1.0, ties="efron"))
+
+
+def coxnet(features: object, seed: int) -> Any:
+    """Cox elastic net (Simon et al. 2011); `alphas` holds one strength, which the grid chooses."""
+    return prepared(CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=[0.1], fit_baseline_model=True, max_iter=20_000))
+
+
+def survival_forest(features: object, seed: int) -> Any:
+    """Random survival forest (Ishwaran et al. 2008)."""
+    return prepared(RandomSurvivalForest(n_estimators=150, max_features="sqrt", random_state=seed, n_jobs=1))
+
+
+def survival_at(model: Any, features: object, times: Floats) -> Floats:
+    """Predicted survival, shape (rows, times). Before a curve begins it is 1, past its end its last value."""
+    curves = model.predict_survival_function(features)
+    result = np.empty((len(curves), len(times)))
+    for row, curve in enumerate(curves):
+        position = np.searchsorted(curve.x, times, side="right") - 1
+        values = curve.a * np.asarray(curve.y) + curve.b
+        result[row] = np.where(position < 0, 1.0, values[np.maximum(position, 0)])
+    return result

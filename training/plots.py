@@ -1,0 +1,172 @@
+"""Figures of one candidate, from its out-of-fold predictions: one look for all, readable in grey and in small."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.dataset import Dataset
+from training.evaluate import Evaluation
+from training.metrics import classes, survival
+from training.scoring import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, ACCENT, PALE = "#22303c", "#1b6ca8", "#9aa7b1"
+THIRDS = (("low", "#1b6ca8", "-"), ("middle", "#7a7a7a", "--"), ("high", "#b5402f", "-."))
+MOST_BARS = 20
+
+
+def figures(dataset: Dataset, evaluation: Evaluation, coefficients: Mapping[str, float]) -> "dict[str, Figure]":
+    """Figures by file name. coefficients: of the standardised columns, empty for models that have none."""
+    kind = _survival_figures if dataset.task.kind == "survival" else _class_figures
+    drawn = kind(dataset, evaluation)
+    if evaluation.importance:
+        drawn["importance.png"] = _bars(
+            evaluation.importance, "Loss of concordance when shuffled", _title(evaluation, "permutation importance")
+        )
+    if coefficients:
+        drawn["coefficients.png"] = _bars(
+            coefficients, "Coefficient per standard deviation", _title(evaluation, "coefficients (all rows)")
+        )
+    return drawn
+
+
+def _survival_figures(dataset: Dataset, evaluation: Evaluation) -> "dict[str, Figure]":
+    drawn = {"kaplan_meier_by_risk.png": _kaplan_meier(dataset, evaluation)}
+    horizon, times = dataset.task.horizon_days, evaluation.predictions.times
+    if horizon is not None and horizon < times[-1]:
+        drawn["calibration.png"] = _survival_calibration(dataset, evaluation, horizon)
+    return drawn
+
+
+def _class_figures(dataset: Dataset, evaluation: Evaluation) -> "dict[str, Figure]":
+    return {
+        "roc.png": _roc(dataset, evaluation),
+        "precision_recall.png": _precision_recall(dataset, evaluation),
+        "calibration.png": _calibration(dataset, evaluation),
+    }
+
+
+def thirds(score: Floats, fold: np.ndarray) -> np.ndarray:
+    """0, 1 or 2: the third of its own fold that a row's score lies in; equal scores may fall to either side."""
+    third = np.empty(len(score), int)
+    for k in np.unique(fold):
+        rows = np.flatnonzero(fold == k)
+        rank = np.argsort(np.argsort(score[rows], kind="stable"), kind="stable")
+        third[rows] = rank * 3 // len(rows)
+    return third
+
+
+def _axes(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 4.2), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    return figure, axes
+
+
+def _title(evaluation: Evaluation, what: str) -> str:
+    return f"{evaluation.candidate.name}: {what}"
+
+
+def _with_interval(evaluation: Evaluation, name: str) -> str:
+    e = evaluation.estimates[name]
+    return f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
+
+
+def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
+    figure, axes = _axes(_title(evaluation, "survival by predicted risk"), "Days from prediction", "Survival")
+    time, event = dataset.time_days, dataset.is_positive
+    score = evaluation.predictions.score
+    if np.ptp(score) == 0:
+        groups = [("everyone", INK, "-", np.ones(len(time), bool))]
+    else:
+        third = thirds(score, evaluation.predictions.fold)
+        groups = [(f"{name} risk", colour, style, third == i) for i, (name, colour, style) in enumerate(THIRDS)]
+    for name, colour, style, rows in groups:
+        steps = np.unique(np.append(0.0, time[rows & event]))
+        curve = [survival.observed_survival(time[rows], event[rows], t) for t in steps]
+        end = time[rows].max()
+        axes.step(np.append(steps, end), [*curve, curve[-1]], where="post", color=colour, linestyle=style,
+                  label=f"{name} (n={rows.sum()}, {int((rows & event).sum())} events)")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(left=0)
+    axes.legend(frameon=False, fontsize=8, title=f"Uno's C {_with_interval(evaluation, 'uno_c')}", title_fontsize=8)
+    return figure
+
+
+def _survival_calibration(dataset: Dataset, evaluation: Evaluation, horizon: float) -> "Figure":
+    figure, axes = _axes(
+        _title(evaluation, f"calibration at {horizon:.0f} days"), "Predicted survival",
+        "Observed survival (Kaplan-Meier)",
+    )
+    predictions = evaluation.predictions
+    at = np.array([np.interp(horizon, predictions.times, row) for row in predictions.survival])
+    parts = np.array_split(np.argsort(at, kind="stable"), min(5, max(1, len(at) // 15)))
+    observed = [survival.observed_survival(dataset.time_days[p], dataset.is_positive[p], horizon) for p in parts]
+    _diagonal(axes)
+    axes.plot([at[p].mean() for p in parts], observed, "o-", color=ACCENT)
+    return figure
+
+
+def _roc(dataset: Dataset, evaluation: Evaluation) -> "Figure":
+    figure, axes = _axes(_title(evaluation, "ROC"), "False positive rate", "Sensitivity")
+    _diagonal(axes)
+    truth = dataset.is_positive
+    for ranking in classes.rankings(evaluation.predictions.score, evaluation.predictions.fold):
+        positive, negative = ranking.counts(truth, np.ones(len(truth)))
+        if positive[-1] and negative[-1]:
+            axes.plot(np.append(0, negative / negative[-1]), np.append(0, positive / positive[-1]), color=ACCENT,
+                      alpha=0.6, linewidth=1)
+    axes.text(0.98, 0.04, f"AUROC {_with_interval(evaluation, 'auroc')}\none line a fold", ha="right", fontsize=8)
+    return figure
+
+
+def _precision_recall(dataset: Dataset, evaluation: Evaluation) -> "Figure":
+    figure, axes = _axes(_title(evaluation, "precision and recall"), "Recall", "Precision")
+    truth = dataset.is_positive
+    axes.axhline(truth.mean(), color=PALE, linestyle=":", label=f"prevalence {truth.mean():.2f}")
+    for ranking in classes.rankings(evaluation.predictions.score, evaluation.predictions.fold):
+        positive, negative = ranking.counts(truth, np.ones(len(truth)))
+        if positive[-1]:
+            axes.plot(positive / positive[-1], positive / (positive + negative), color=ACCENT, alpha=0.6, linewidth=1)
+    axes.set_ylim(0, 1.02)
+    axes.legend(frameon=False, fontsize=8, title=f"AUPRC {_with_interval(evaluation, 'auprc')}", title_fontsize=8)
+    return figure
+
+
+def _calibration(dataset: Dataset, evaluation: Evaluation) -> "Figure":
+    figure, axes = _axes(_title(evaluation, "calibration"), "Predicted probability", "Observed share")
+    score, truth = evaluation.predictions.score, dataset.is_positive
+    weight, predicted, observed = classes.calibration_bins(score, truth, np.ones(len(truth)))
+    _diagonal(axes)
+    axes.plot(predicted, observed, "-", color=ACCENT)
+    axes.scatter(predicted, observed, s=20 + 180 * weight / weight.sum(), color=ACCENT, zorder=3)
+    axes.text(0.98, 0.04, f"ECE {_with_interval(evaluation, 'ece')}\narea: number of rows", ha="right", fontsize=8)
+    return figure
+
+
+def _bars(values: Mapping[str, float], x: str, title: str) -> "Figure":
+    largest = sorted(values.items(), key=lambda item: abs(item[1]))[-MOST_BARS:]
+    figure, axes = _axes(title, x, "")
+    figure.set_size_inches(6.4, 1.2 + 0.24 * len(largest))
+    axes.barh([name for name, _ in largest], [value for _, value in largest], color=ACCENT)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def _diagonal(axes: "Axes") -> None:
+    axes.plot([0, 1], [0, 1], color=PALE, linestyle=":", linewidth=1)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
