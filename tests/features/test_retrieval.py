@@ -151,7 +151,7 @@ def test_saved_datasets_come_back_as_they_were(lake: Lake) -> None:
     )
     with pytest.warns(RuntimeWarning, match="experimental"):  # Feast's own word for saved datasets
         store.create_saved_dataset(job, "two_patients", DeltaStorage("saved/two_patients"))
-    back = store.get_saved_dataset("two_patients").to_df().sort_values("patient_id")
+        back = store.get_saved_dataset("two_patients").to_df().sort_values("patient_id")
     assert back["clinical_profile__karnofsky"].tolist() == [90.0, 70.0]
 
 

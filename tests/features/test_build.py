@@ -1,0 +1,56 @@
+"""Building gold from silver: once, and again only when something changed."""
+
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pytest
+
+from features.build import build_gold
+from infra.errors import UsageError
+from infra.lake import Lake
+from tests.features.silver import specimen, table
+
+
+def burden(sample: str, per_mb: float) -> dict[str, Any]:
+    return {"sample_id": sample, "definition": "tmb.maftools/50Mb", "n_counted": 9, "tmb_per_mb": per_mb,
+            "reporting_delay_days": 21.0}
+
+
+def files(lake: Lake) -> set[str]:
+    return {str(p) for p in Path(lake.root, "gold").rglob("*") if p.is_file()}
+
+
+@pytest.mark.slow
+def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("t", "p", 0)))
+    deltalake.write_deltalake(lake.silver("mutational_burden"), table("mutational_burden", burden("t", 1.0)))
+
+    done: list[str] = []
+    first = build_gold(spark, lake, ["burden", "clinical_profile"], progress=done.append)
+    assert done == ["burden", "clinical_profile"]
+    assert {name: (v.rows, v.is_new) for name, v in first.items()} == {
+        "burden": (1, True), "clinical_profile": (0, True),
+    }
+    before = files(lake)
+
+    again = build_gold(spark, lake, ["burden", "clinical_profile"])
+    assert {name: (v.version, v.is_new) for name, v in again.items()} == {
+        name: (v.version, False) for name, v in first.items()
+    }
+    assert files(lake) == before
+
+    deltalake.write_deltalake(lake.silver("mutational_burden"), table("mutational_burden", burden("u", 2.0)),
+                              mode="append")
+    deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("u", "q", 1)), mode="append")
+    third = build_gold(spark, lake, ["burden", "clinical_profile"])
+    assert (third["burden"].version, third["burden"].rows) == (first["burden"].version + 1, 2)
+    assert third["clinical_profile"] == again["clinical_profile"]
+    old = deltalake.DeltaTable(lake.gold("burden"), version=first["burden"].version)
+    assert old.to_pyarrow_table()["tmb_maftools_per_mb"].to_pylist() == [1.0]
+
+
+def test_a_view_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no feature view burdens; the views are clinical_profile"):
+        build_gold(None, Lake.at(tmp_path), ["burdens"])  # type: ignore[arg-type]
