@@ -16,6 +16,8 @@ from oncolake.demo.truth import Truth
 
 MIN_PATIENTS = 12
 MARKER = "cohort.json"
+GENERATOR_VERSION = 1
+"""Raised whenever the same seed gives other bytes, so that a folder never holds files of two versions."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -50,7 +52,7 @@ def generate(
     """
     if n_patients < MIN_PATIENTS:
         raise UsageError(f"The demo needs {MIN_PATIENTS} patients or more to plant what it shows, not {n_patients}.")
-    _claim(landing, {"generator": "oncolake demo", "n_patients": n_patients, "seed": seed})
+    _claim(landing, {"generator": f"oncolake demo {GENERATOR_VERSION}", "n_patients": n_patients, "seed": seed})
     report = progress or (lambda what, done, total: None)
     files, truth, defects = assemble(n_patients, seed, report)
     files["truth.json"] = _json(truth.as_json())
@@ -79,8 +81,8 @@ def _claim(landing: Path, marker: dict[str, object]) -> None:
     if path.exists():
         if path.read_bytes() != content:
             raise UsageError(
-                f"The folder {landing} holds another demo cohort; expected an empty folder, or the same number of "
-                "patients and seed."
+                f"The folder {landing} holds another demo cohort; expected an empty folder, or one made by this version "
+                "with the same number of patients and seed."
             )
         return
     if landing.exists() and (not landing.is_dir() or any(landing.iterdir())):

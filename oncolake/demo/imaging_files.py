@@ -33,7 +33,7 @@ SERIES_OF = {
     "week 8": (("T1GD",), ("FLAIR", "DSC")),
     "week 16": (("T1GD",), ("FLAIR",)),
 }
-SHARE_SCANNED = 0.75
+SHARE_SCANNED = 0.65
 SHARE_SECOND_INSTANCE = 0.06
 _SCANNER = {"toulouse": 0, "boston": 1, "berlin": 2}
 

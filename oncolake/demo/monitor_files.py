@@ -1,7 +1,7 @@
 """Monitor numerics as CSV: wide (a column a signal) or long (a row a value), as the hospital exports them."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -23,20 +23,15 @@ def monitor_csv(patient: Patient, case: MonitorCase) -> bytes:
     return _render(patient.hospital, layout(patient, case))
 
 
-def long_row(patient: Patient, moment: datetime, signal: str, value: str) -> list[str]:
-    """One row of the long layout."""
-    hospital = patient.hospital
-    return [case_id(patient), patient.patient_id, hospital.write_time(moment), signal, value, UNITS[signal]]
-
-
 def _long(patient: Patient, case: MonitorCase) -> Iterable[list[str]]:
     yield ["case_id", "patient_id", "time", "signal", "value", "unit"]
+    hospital, number = patient.hospital, case_id(patient)
     for i, second in enumerate(case.seconds.tolist()):
-        moment = patient.surgery + timedelta(seconds=second)
+        moment = hospital.write_time(patient.surgery + timedelta(seconds=second))
         for signal in SIGNALS:
             value = case.signals[signal][i]
             if not np.isnan(value):
-                yield long_row(patient, moment, signal, f"{value:.0f}")
+                yield [number, patient.patient_id, moment, signal, f"{value:.0f}", UNITS[signal]]
 
 
 def _wide(patient: Patient, case: MonitorCase) -> Iterable[list[str]]:
