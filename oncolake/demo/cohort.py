@@ -81,8 +81,8 @@ def _claim(landing: Path, marker: dict[str, object]) -> None:
     if path.exists():
         if path.read_bytes() != content:
             raise UsageError(
-                f"The folder {landing} holds another demo cohort; expected an empty folder, or one made by this version "
-                "with the same number of patients and seed."
+                f"The folder {landing} holds another demo cohort; expected an empty folder, or one made by this "
+                "version with the same number of patients and seed."
             )
         return
     if landing.exists() and (not landing.is_dir() or any(landing.iterdir())):
