@@ -4,11 +4,9 @@ Where Feast's own stores differ, this one is right: one output row for each labe
 duplicated, null or too old; knowledge time on by default; keys compared as keys, not as joined text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import deltalake
@@ -16,17 +14,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast.data_source import DataSource
-from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.feature_view import FeatureView
-from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalMetadata
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
-from feast.saved_dataset import SavedDatasetStorage
 from pydantic import StrictBool, StrictInt, StrictStr
 
 from features.asof import as_of_rows, latest_rows
-from features.delta_source import DeltaSource, DeltaStorage, read_columns
+from features.delta_source import DeltaSource, read_columns
+from features.retrieval_job import DeltaRetrievalJob, Result
 from infra.errors import UsageError
 
 LABEL_TIME = "event_timestamp"
@@ -43,70 +40,6 @@ class OncolakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]
     root: StrictStr | None = None
     known_only: StrictBool = True
     versions: dict[StrictStr, StrictInt] = {}  # noqa: RUF012  (pydantic copies defaults)
-
-
-@dataclass(frozen=True)
-class _Result:
-    table: pa.Table
-    file_ids: tuple[str, ...]
-
-
-class DeltaRetrievalJob(RetrievalJob):  # type: ignore[misc]
-    """A retrieval that runs once, when its result is first asked for; the table versions are pinned before."""
-
-    def __init__(
-        self,
-        *,
-        run: Callable[[], _Result],
-        table_versions: dict[str, int],
-        config: RepoConfig,
-        full_feature_names: bool = False,
-        on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
-        metadata: RetrievalMetadata | None = None,
-    ) -> None:
-        self._run = run
-        self.table_versions = table_versions
-        self._config = config
-        self._full_feature_names = full_feature_names
-        self._on_demand_feature_views = list(on_demand_feature_views)
-        self._metadata = metadata
-
-    @cached_property
-    def _result(self) -> _Result:
-        return self._run()
-
-    @property
-    def file_ids(self) -> tuple[str, ...]:
-        """The source files of every feature row that was used, sorted."""
-        return self._result.file_ids
-
-    @property
-    def full_feature_names(self) -> bool:
-        return self._full_feature_names
-
-    @property
-    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        return self._on_demand_feature_views
-
-    @property
-    def metadata(self) -> RetrievalMetadata | None:
-        return self._metadata
-
-    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        frame: pd.DataFrame = self._to_arrow_internal(timeout).to_pandas()
-        return frame
-
-    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
-        return self._result.table
-
-    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Writes the result as a Delta table. Raises UsageError on any other storage."""
-        if not isinstance(storage, DeltaStorage):
-            raise UsageError(f"A dataset is saved to a DeltaStorage here; {type(storage).__name__} was given.")
-        path = storage.to_data_source().location(self._config)
-        if not allow_overwrite and deltalake.DeltaTable.is_deltatable(path):
-            raise SavedDatasetLocationAlreadyExists(location=Path(path).name)
-        deltalake.write_deltalake(path, self.to_arrow(), mode="overwrite", schema_mode="overwrite")
 
 
 @dataclass(frozen=True)
@@ -169,7 +102,7 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
         known_only = config.offline_store.known_only or filter_by_created_timestamp
         requests = [_request(config, view, feature_refs, labels, full_feature_names) for view in feature_views]
 
-        def run() -> _Result:
+        def run() -> Result:
             table, files = labels, set[str]()
             for request in requests:
                 features, used = request.join(labels, label_time, known_only)
@@ -178,7 +111,7 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
                     if name in table.column_names:
                         raise UsageError(f"The label rows have a column {name}, which is the name of a feature too.")
                     table = table.append_column(name, features[name])
-            return _Result(table, tuple(sorted(files)))
+            return Result(table, tuple(sorted(files)))
 
         bounds = pc.min_max(labels[label_time]).as_py()
         return DeltaRetrievalJob(
@@ -259,12 +192,12 @@ def _pull(
         if known and config.offline_store.known_only:
             limits.append(pc.field(known) <= _instant(_utc(end)))
 
-    def run() -> _Result:
+    def run() -> Result:
         where = None
         for limit in limits:
             where = limit if where is None else where & limit
         times = [event, known] if known else [event]
-        return _Result(choose(read_columns(table, [*columns, *times], where)), ())
+        return Result(choose(read_columns(table, [*columns, *times], where)), ())
 
     return DeltaRetrievalJob(run=run, table_versions={source.name: table.version()}, config=config)
 
