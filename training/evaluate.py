@@ -17,7 +17,6 @@ from training.task import Candidate
 BOOTSTRAP_SAMPLES = 500
 BOOTSTRAP_SAMPLES_MANY_ROWS = 200
 MANY_ROWS = 2_000
-IMPORTANCE_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,17 @@ class Estimate:
 class Evaluation:
     """What cross-validation says of one candidate.
 
+    models: the fitted model of each fold. chosen: the hyper-parameters of each.
     versus_reference: primary metric less the reference's, resampled in pairs; None for the reference itself.
-    importance: loss of concordance (Harrell's C, AUROC) on test rows when a modality is shuffled (or a column, where
-        there is one modality only); empty for models with fewer than two columns.
     """
 
     candidate: Candidate
     predictions: Predictions
     estimates: dict[str, Estimate]
     fold_metrics: list[dict[str, float]]
+    models: list[Any]
     chosen: list[dict[str, object]]
     versus_reference: Estimate | None
-    importance: dict[str, float]
 
 
 def folds_of(dataset: Dataset, n_folds: int, seed: int) -> list[Fold]:
@@ -86,8 +84,8 @@ def evaluate(
         estimates=_estimates(score, samples, fold_metrics),
         fold_metrics=fold_metrics,
         chosen=[chosen for _, chosen in fitted],
+        models=models,
         versus_reference=_difference(dataset, score, reference, samples),
-        importance=_importance(dataset, candidate, models, folds, seed),
     )
 
 
@@ -108,7 +106,7 @@ def _predict(dataset: Dataset, candidate: Candidate, models: Sequence[Any], fold
     curves = np.empty((n, len(times)))
     for model, fold in zip(models, folds, strict=True):
         seen = dataset.features.iloc[fold.test][columns]
-        score[fold.test] = _score(model, seen)
+        score[fold.test] = scored(model, seen)
         if len(times):
             from training.models.survival import survival_at
 
@@ -116,7 +114,8 @@ def _predict(dataset: Dataset, candidate: Candidate, models: Sequence[Any], fold
     return Predictions(fold_numbers(folds, n), score, curves, times)
 
 
-def _score(model: Any, features: Any) -> Floats:
+def scored(model: Any, features: Any) -> Floats:
+    """A fitted model's score of each row: probability of the positive class, or risk."""
     values = model.predict_proba(features)[:, 1] if hasattr(model, "predict_proba") else model.predict(features)
     return np.asarray(values, float)
 
@@ -150,46 +149,6 @@ def _difference(
     spans = intervals([{name: gap(weights)} for weights in samples])
     by_fold = [gap((fold == k).astype(float)) for k in range(int(fold.max()) + 1)]
     return _estimate(gap(np.ones(samples.shape[1])), spans[name], by_fold)
-
-
-def _importance(
-    dataset: Dataset, candidate: Candidate, models: Sequence[Any], folds: Sequence[Fold], seed: int
-) -> dict[str, float]:
-    """Mean loss of concordance over test rows when a block of columns is shuffled among them."""
-    columns = candidate.uses(list(dataset.features.columns))
-    if len(columns) < 2:
-        return {}
-    blocks: dict[str, list[str]] = {}
-    for column in columns:
-        blocks.setdefault(column.split("__")[0], []).append(column)
-    if len(blocks) == 1:
-        blocks = {column: [column] for column in columns}
-    rng = np.random.default_rng(seed)
-    ones = np.ones(len(dataset.labels))
-
-    def concordance(shuffled: Sequence[str]) -> float:
-        score = np.empty(len(ones))
-        for model, fold in zip(models, folds, strict=True):
-            seen = dataset.features.iloc[fold.test][columns].copy()
-            if shuffled:
-                seen[list(shuffled)] = seen[list(shuffled)].to_numpy()[rng.permutation(len(seen))]
-            score[fold.test] = _score(model, seen)
-        return _concordance(dataset, score, fold_numbers(folds, len(ones)))
-
-    whole = concordance([])
-    return {
-        block: whole - float(np.mean([concordance(names) for _ in range(IMPORTANCE_REPEATS)]))
-        for block, names in blocks.items()
-    }
-
-
-def _concordance(dataset: Dataset, score: Floats, fold: npt.NDArray[np.intp]) -> float:
-    from training.metrics import classes, survival
-
-    ones = np.ones(len(score))
-    if dataset.task.kind == "classes":
-        return classes.auroc(classes.rankings(score, fold), dataset.is_positive, ones)
-    return survival.concordance_pairs(dataset.time_days, dataset.is_positive, score, fold).share(ones)
 
 
 def _n_samples(dataset: Dataset) -> int:

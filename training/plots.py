@@ -19,13 +19,18 @@ THIRDS = (("low", "#1b6ca8", "-"), ("middle", "#7a7a7a", "--"), ("high", "#b5402
 MOST_BARS = 20
 
 
-def figures(dataset: Dataset, evaluation: Evaluation, coefficients: Mapping[str, float]) -> "dict[str, Figure]":
-    """Figures by file name. coefficients: of the standardised columns, empty for models that have none."""
+def figures(
+    dataset: Dataset, evaluation: Evaluation, importance: Mapping[str, float], coefficients: Mapping[str, float]
+) -> "dict[str, Figure]":
+    """Figures by file name.
+
+    importance: loss of concordance by block; coefficients: of the standardised columns. Either may be empty.
+    """
     kind = _survival_figures if dataset.task.kind == "survival" else _class_figures
     drawn = kind(dataset, evaluation)
-    if evaluation.importance:
+    if importance:
         drawn["importance.png"] = _bars(
-            evaluation.importance, "Loss of concordance when shuffled", _title(evaluation, "permutation importance")
+            importance, "Loss of concordance when shuffled", _title(evaluation, "permutation importance")
         )
     if coefficients:
         drawn["coefficients.png"] = _bars(

@@ -130,7 +130,13 @@ class _Training:
 
     def record(self, candidate: Candidate) -> LoggedRun:
         """Evaluates a candidate and writes its run."""
-        with self.tracker.recording(self.dataset.task, candidate.name, self._tags(candidate)) as recorder:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        with (
+            # Matrices of a hundred rows: threads would only wait for each other.
+            threadpool_limits(limits=1, user_api="blas"),
+            self.tracker.recording(self.dataset.task, candidate.name, self._tags(candidate)) as recorder,
+        ):
             self._write(recorder, candidate)
         return self.tracker.run(recorder.run_id)
 
@@ -138,6 +144,7 @@ class _Training:
         import numpy as np
 
         from training.evaluate import fit_rows
+        from training.importance import importance
         from training.plots import figures
 
         dataset = self.dataset
@@ -149,9 +156,10 @@ class _Training:
         for number, (metrics, inner) in enumerate(zip(evaluation.fold_metrics, evaluation.chosen, strict=True)):
             recorder.fold(number, {"fold": number, **inner}, metrics)
         coefficients = coefficients_of(model)
-        for name, figure in figures(dataset, evaluation, coefficients).items():
+        shuffled = importance(dataset, evaluation, self.seed)
+        for name, figure in figures(dataset, evaluation, shuffled, coefficients).items():
             recorder.figure(name, figure)
-        recorder.json("importance.json", evaluation.importance)
+        recorder.json("importance.json", shuffled)
         recorder.json("coefficients.json", coefficients)
         recorder.table(PREDICTIONS, _prediction_rows(dataset, evaluation))
         output = "predict" if dataset.task.kind == "survival" else "predict_proba"
@@ -193,11 +201,11 @@ def coefficients_of(model: Any) -> dict[str, float]:
     """Coefficients of a linear model on standardised columns, by column; {} for a model that has none."""
     import numpy as np
 
-    final = getattr(model, "steps", [("", model)])[-1][1]
-    if not hasattr(final, "coef_") or not hasattr(final, "feature_names_in_"):
+    if not hasattr(model, "steps") or not hasattr(model.steps[-1][1], "coef_"):
         return {}
-    values = np.asarray(final.coef_).ravel()
-    return {str(n): float(v) for n, v in zip(final.feature_names_in_, values, strict=True) if v != 0}
+    names = model[:-1].get_feature_names_out()
+    values = np.asarray(model.steps[-1][1].coef_).ravel()
+    return {str(n): float(v) for n, v in zip(names, values, strict=True) if v != 0}
 
 
 def _metrics(evaluation: "Evaluation") -> dict[str, float]:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,17 +58,19 @@ class Tracker:
 
     @cached_property
     def client(self) -> Any:
-        # Nothing calls home, and nothing of MLflow's own start-up is for the user to read.
+        # Nothing calls home: this must be set before the import.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
-        for name in ("alembic", "mlflow"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        from mlflow import MlflowClient
+        with warnings.catch_warnings():
+            # MLflow's start-up warns about its own type hints and its own use of SQLAlchemy.
+            warnings.simplefilter("ignore")
+            import mlflow.pyfunc
+            import mlflow.sklearn
 
-        client = MlflowClient(self.uri)
-        for name in ("alembic", "mlflow"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        return client
+            # After the import, which sets them: its reports of making tables are not for our users.
+            for name in ("alembic", "mlflow"):
+                logging.getLogger(name).setLevel(logging.ERROR)
+            return mlflow.MlflowClient(self.uri)
 
     def experiment(self, task: "Task") -> str:
         """The id of the task's experiment, made on first use with the clinical question in its description."""
@@ -230,7 +233,7 @@ class Recorder:
         """
         from importlib.metadata import version
 
-        import mlflow
+        import mlflow.sklearn
         from mlflow.models import Model, ModelSignature
         from mlflow.types import ColSpec, Schema, TensorSpec
 

@@ -103,17 +103,21 @@ def calibration_slope(probability: Floats, truth: Flags, weights: Floats) -> flo
     seen = weights > 0
     if not seen.any() or np.ptp(logit[seen]) < 1e-9 or len(np.unique(truth[seen])) < 2:
         return float("nan")
-    design = np.column_stack([np.ones_like(logit), logit])
-    beta = np.array([0.0, 1.0])
+    intercept, slope = 0.0, 1.0
     for _ in range(50):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        curvature = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design
-        if np.linalg.cond(curvature) > 1e12:
+        # Newton's method on two parameters, written out: a call into a linear-algebra library would cost more.
+        fitted = 1 / (1 + np.exp(-np.clip(intercept + slope * logit, -30, 30)))
+        curvature = weights * fitted * (1 - fitted)
+        residual = weights * (truth - fitted)
+        a, b, c = curvature.sum(), (curvature * logit).sum(), (curvature * logit**2).sum()
+        determinant = a * c - b * b
+        if determinant <= 1e-10 * a * c:
             return float("nan")
-        step = np.linalg.solve(curvature, design.T @ (weights * (truth - fitted)))
-        beta = beta + step
-        if np.abs(step).max() < 1e-8:
-            return float(beta[1])
+        g, h = residual.sum(), (residual * logit).sum()
+        steps = (c * g - b * h) / determinant, (a * h - b * g) / determinant
+        intercept, slope = intercept + steps[0], slope + steps[1]
+        if max(abs(steps[0]), abs(steps[1])) < 1e-8:
+            return float(slope)
     return float("nan")
 
 

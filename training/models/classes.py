@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from training.models.preparation import Extrapolation, prepared
+from training.models.preparation import Extrapolation, Observed, prepared
 
 
 def prevalence(features: object, seed: int) -> Any:
@@ -32,10 +32,12 @@ def ridge_logistic(features: object, seed: int) -> Any:
 
 def boosting(features: object, seed: int) -> Any:
     """Gradient boosting on histograms (missing values go their own way at each split, so nothing is imputed)."""
-    return HistGradientBoostingClassifier(
+    model = HistGradientBoostingClassifier(
         max_iter=80, learning_rate=0.08, max_leaf_nodes=8, min_samples_leaf=10, l2_regularization=1.0,
         early_stopping=False, random_state=seed,
     )
+    # It refuses a column without any value, which an absent modality brings.
+    return Pipeline([("observed", Observed()), ("model", model)])
 
 
 def extrapolation(features: object, seed: int, *, value: str, slope: str, ahead: float) -> Any:

@@ -23,8 +23,22 @@ def prepared(estimator: object) -> Pipeline:
         ("scale", StandardScaler()),
         ("model", estimator),
     ]
-    # Frames in and out: coefficients and importances can then be named.
-    return Pipeline(steps).set_output(transform="pandas")
+    return Pipeline(steps)
+
+
+class Observed(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Keeps the columns that have a value in some training row, for models that take missing values but not nothing."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "Observed":
+        self.columns_ = list(X.columns[X.notna().any()])
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        return X[self.columns_]
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        return np.array(self.columns_, dtype=object)
 
 
 class Extrapolation(TransformerMixin, BaseEstimator):  # type: ignore[misc]

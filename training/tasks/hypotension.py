@@ -53,7 +53,7 @@ task = Task(
             "model__C": (0.001, 0.03, 1.0),
         }),
         Candidate("boosting", "Gradient boosting on all features.", late(MODELS, "boosting"), grid={
-            "min_samples_leaf": (20, 200),
+            "model__min_samples_leaf": (20, 200),
         }),
     ),
 )

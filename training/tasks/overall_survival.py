@@ -28,11 +28,9 @@ task = Task(
         Candidate("clinical_cox", "Cox regression on age, Karnofsky status and MGMT.", late(MODELS, "ridge_cox"),
                   uses=clinical_only),
         Candidate("coxnet", "Cox elastic net on all features.", late(MODELS, "coxnet"), grid={
-            "model__l1_ratio": (0.1, 0.5, 0.9),
-            "model__alphas": ([0.05], [0.1], [0.2], [0.4]),
+            "model__l1_ratio": (0.1, 0.9),
+            "model__alphas": ([0.1], [0.2], [0.4], [0.8]),
         }),
-        Candidate("survival_forest", "Random survival forest on all features.", late(MODELS, "survival_forest"), grid={
-            "model__min_samples_leaf": (5, 15),
-        }),
+        Candidate("survival_forest", "Random survival forest on all features.", late(MODELS, "survival_forest")),
     ),
 )

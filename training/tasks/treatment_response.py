@@ -28,7 +28,7 @@ task = Task(
             "model__C": (0.03, 0.1, 0.3),
         }),
         Candidate("boosting", "Gradient boosting on all features.", late(MODELS, "boosting"), grid={
-            "learning_rate": (0.03, 0.1),
+            "model__learning_rate": (0.03, 0.1),
         }),
     ),
 )
