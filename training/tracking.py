@@ -244,12 +244,16 @@ class Recorder:
             outputs=Schema([TensorSpec(np.dtype("float64"), shape)]),
         )
         needed = ("scikit-learn", "scikit-survival", "numpy", "pandas", "cloudpickle")
+        # Made here, because MLflow would put it into whatever experiment the process has active.
+        logged = self.tracker.client.create_logged_model(
+            self.experiment_id, name=name, source_run_id=self.run_id, model_type=self.tags["model"],
+            tags={k: v[:TEXT_LENGTH] for k, v in self.tags.items() if not k.startswith("mlflow.")},
+        )
         with _tracking(self.tracker.uri):
             Model.log(
-                artifact_path=None, name=name, flavor=mlflow.sklearn, run_id=self.run_id, sk_model=model,
-                signature=signature, serialization_format="cloudpickle", pyfunc_predict_fn=output,
+                artifact_path=None, name=name, flavor=mlflow.sklearn, run_id=self.run_id, model_id=logged.model_id,
+                sk_model=model, signature=signature, serialization_format="cloudpickle", pyfunc_predict_fn=output,
                 pip_requirements=[f"{package}=={version(package)}" for package in needed],
-                tags={k: v[:TEXT_LENGTH] for k, v in self.tags.items() if not k.startswith("mlflow.")},
             )
 
     def _place(self, name: str) -> Path:

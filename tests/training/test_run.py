@@ -40,7 +40,7 @@ def test_the_planted_effect_is_found_and_the_baseline_is_chance(survival: dict[s
     assert survival["kaplan_meier"].metrics["uno_c"] == 0.5
     for model in ("coxnet", "survival_forest"):
         metrics = survival[model].metrics
-        assert metrics["uno_c"] > 0.65
+        assert metrics["uno_c"] > 0.6
         assert metrics["uno_c_low"] < metrics["uno_c"] < metrics["uno_c_high"]
         assert metrics["uno_c_fold_sd"] > 0
         assert metrics["ibs"] < survival["kaplan_meier"].metrics["ibs"]
@@ -127,7 +127,8 @@ def test_a_run_holds_what_is_needed_to_find_its_data(lake: Lake, survival: dict[
     assert names >= {"lineage.json", "predictions.parquet", "plots"}
     plots = {Path(a.path).name for a in tracker.client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {"kaplan_meier_by_risk.png", "calibration.png", "importance.png", "coefficients.png"}
-    importance = json.loads((Path(run.info.artifact_uri.removeprefix("file://")) / "importance.json").read_text())
+    artifacts = tracker.artifacts / "overall_survival" / run.info.run_id / "artifacts"
+    importance = json.loads((artifacts / "importance.json").read_text())
     assert max(importance, key=lambda k: importance[k]) == "cytokine_kinetics"
 
 
@@ -139,6 +140,9 @@ def test_the_model_loads_and_predicts_and_holds_no_example(lake: Lake, survival:
     models = tracker.client.search_logged_models([experiment])
     model = next(m for m in models if m.source_run_id == survival["coxnet"].run_id)
     assert model.name == "overall_survival-coxnet"
+    assert model.status == "READY"
+    assert model.artifact_location.startswith(tracker.artifacts.as_uri())  # and nowhere else
+    assert {m.key: m.value for m in model.metrics}["uno_c"] == survival["coxnet"].metrics["uno_c"]
     loaded = mlflow.pyfunc.load_model(model.artifact_location)
     columns = loaded.metadata.get_input_schema().input_names()
     rows = pd.DataFrame(np.zeros((2, len(columns))), columns=columns)

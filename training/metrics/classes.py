@@ -13,6 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 ECE_BINS = 10
+MIN_LOGIT_SD = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def ece(probability: Floats, truth: Flags, weights: Floats) -> float:
 def calibration_slope(probability: Floats, truth: Flags, weights: Floats) -> float:
     """Slope of the truth on the logit of the prediction (Cox 1958): 1 is right, below 1 overconfident.
 
-    NaN where it has no finite solution: one class, one predicted value, or perfect separation.
+    NaN where it has no finite solution or no meaning: one class, predictions that hardly differ (the prevalences of
+    several folds), or perfect separation.
     """
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     logit = np.log(clipped / (1 - clipped))
     seen = weights > 0
-    if not seen.any() or np.ptp(logit[seen]) < 1e-9 or len(np.unique(truth[seen])) < 2:
+    if not seen.any() or logit[seen].std() < MIN_LOGIT_SD or len(np.unique(truth[seen])) < 2:
         return float("nan")
     intercept, slope = 0.0, 1.0
     for _ in range(50):

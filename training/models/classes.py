@@ -30,10 +30,10 @@ def ridge_logistic(features: object, seed: int) -> Any:
     return prepared(LogisticRegression(C=1.0, max_iter=2_000))
 
 
-def boosting(features: object, seed: int) -> Any:
+def boosting(features: object, seed: int, *, min_samples_leaf: int = 10) -> Any:
     """Gradient boosting on histograms (missing values go their own way at each split, so nothing is imputed)."""
     model = HistGradientBoostingClassifier(
-        max_iter=80, learning_rate=0.08, max_leaf_nodes=8, min_samples_leaf=10, l2_regularization=1.0,
+        max_iter=80, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=min_samples_leaf, l2_regularization=1.0,
         early_stopping=False, random_state=seed,
     )
     # It refuses a column without any value, which an absent modality brings.
