@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,9 @@ class RunSummary:
     is_permuted: bool
     is_new: bool
     metrics: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def train(

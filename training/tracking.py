@@ -47,14 +47,18 @@ class LoggedRun:
     metrics: Mapping[str, float]
 
 
+def tracking_uri(lake: Lake) -> str:
+    """Where MLflow keeps a lake's runs, for whoever starts its server."""
+    return f"sqlite:///{lake.folder('mlflow')}/mlflow.db"
+
+
 class Tracker:
     """Runs of one lake, in SQLite and files beside its tables."""
 
     def __init__(self, lake: Lake) -> None:
-        folder = lake.folder("mlflow")
         self.lake = lake
-        self.uri = f"sqlite:///{folder}/mlflow.db"
-        self.artifacts = folder / "artifacts"
+        self.uri = tracking_uri(lake)
+        self.artifacts = lake.folder("mlflow") / "artifacts"
 
     @cached_property
     def client(self) -> Any:
@@ -97,20 +101,12 @@ class Tracker:
         return len(left)
 
     def lineage(self, run_id: str) -> Lineage:
-        """The lineage of a run, or of the parent of a fold's run.
-
-        Raises UsageError where there is no such run or it has no lineage.
-        """
+        """The lineage of a run. Raises UsageError where it has none."""
         from mlflow.exceptions import MlflowException
 
-        try:
-            run = self.client.get_run(run_id)
-        except MlflowException as error:
-            raise UsageError(f"No run {run_id} is in {self.uri}; expected the id of a training run.") from error
-        parent = run.data.tags.get("mlflow.parentRunId", run_id)
         with TemporaryDirectory() as folder:
             try:
-                path = self.client.download_artifacts(parent, lineage_file.FILE, folder)
+                path = self.client.download_artifacts(run_id, lineage_file.FILE, folder)
             except (MlflowException, OSError) as error:
                 raise UsageError(
                     f"Run {run_id} has no {lineage_file.FILE}; expected a run that `oncolake train` finished."
@@ -118,13 +114,19 @@ class Tracker:
             return Lineage.from_json(Path(path).read_text())
 
     def run(self, run_id: str) -> LoggedRun:
-        """One run by id, whatever its state. Raises as `lineage` does."""
-        from mlflow.exceptions import MlflowException
+        """A parent run, whatever its state, by its id or the first characters of it, or by those of one of its folds.
 
-        try:
-            return _logged(self.client.get_run(run_id))
-        except MlflowException as error:
-            raise UsageError(f"No run {run_id} is in {self.uri}; expected the id of a training run.") from error
+        Raises UsageError where no run or several begin so.
+        """
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        prefix = "".join(c for c in run_id if c.isalnum())
+        found = self.client.search_runs(experiments, f"attributes.run_id LIKE '{prefix}%'", max_results=2)
+        if not found or prefix != run_id:
+            raise UsageError(f"No run {run_id} is in {self.uri}; expected the id of a training run.")
+        if len(found) > 1:
+            raise UsageError(f"Several runs in {self.uri} begin with {run_id}; expected more of the id.")
+        parent = found[0].data.tags.get("mlflow.parentRunId")
+        return _logged(self.client.get_run(parent) if parent else found[0])
 
     @contextmanager
     def recording(self, task: "Task", name: str, tags: Mapping[str, str]) -> Iterator["Recorder"]:

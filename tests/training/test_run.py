@@ -95,9 +95,11 @@ def test_trace_reaches_the_files(lake: Lake, survival: dict[str, RunSummary]) ->
     assert found.service == "overall_survival_v1"
     assert found.table_versions == {"cytokine_kinetics": 0, "clinical_profile": 3}
     assert found.label_versions == {"treatment": 0, "outcome": 0}
-    assert {f.masked_name: f.used_for for f in found.files} == {
-        "treatments": ("features", "labels"), "outcomes": ("labels",)
+    assert {f["masked_name"]: f["used_for"] for f in found.files} == {
+        "treatments": ["features", "labels"], "outcomes": ["labels"]
     }
+    assert json.loads(json.dumps(found.as_json()))["digest"] == found.digest
+    assert trace(lake, found.run_id[:12]) == found
     assert not found.unknown_files
     tracker = Tracker(lake)
     experiment = tracker.client.get_experiment_by_name("overall_survival").experiment_id
@@ -109,6 +111,8 @@ def test_trace_reaches_the_files(lake: Lake, survival: dict[str, RunSummary]) ->
 def test_what_cannot_be_traced_is_named(lake: Lake, survival: dict[str, RunSummary], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No run nonsense"):
         trace(lake, "nonsense")
+    with pytest.raises(UsageError, match="Several runs"):
+        trace(lake, "")
     with pytest.raises(UsageError, match="No finished run of hypotension"):
         compare(lake, "hypotension")
     with pytest.raises(UsageError, match="No task is named 'survival'"):
