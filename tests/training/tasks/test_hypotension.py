@@ -4,14 +4,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
+from infra.current import current_arrow
 from infra.lake import Lake
+from infra.tables import TABLES
 from tests.training.synthetic import START, pressures, write
 from training.task import LABEL, PREDICTION_TIME
 from training.tasks.hypotension import task
-from training.tasks.hypotension_labels import GROUP, MAP_NOW, TARGET_MAP, hypotension_labels
+from training.tasks.hypotension_labels import GROUP, MAP_NOW, TARGET_MAP, hypotension_labels, map_bins
 
 
 def labelled(tmp_path: Path, rows: list[dict[str, Any]], lead: int = 5) -> pd.DataFrame:
@@ -76,3 +81,26 @@ def test_subgroups_keep_the_gray_zone_and_new_onsets_apart() -> None:
     now = pd.DataFrame({MAP_NOW: [60, 65, 70, 75, 90]})
     masks = {s.name: list(s.rows(now)) for s in task.subgroups}
     assert masks == {"gray_zone": [False, True, True, True, False], "new_onset": [False, True, True, True, True]}
+
+
+@pytest.mark.slow
+def test_labels_and_features_stand_on_the_same_bins(spark: Any, tmp_path: Path) -> None:
+    from features.tables.minute_bins import minute_bins
+
+    lake = Lake.at(tmp_path)
+    rng = np.random.default_rng(4)
+    rows = [
+        {**row, "event_time": row["event_time"] + timedelta(seconds=float(rng.uniform(-30, 30)))}
+        for case in ("c1", "c2") for _ in range(4) for row in pressures(case, list(rng.normal(70, 10, 30)))
+    ]
+    rows += [{**row, "value": 40.0, "known_time": START + timedelta(days=2)} for row in rows[:20]]
+    write(lake, "vital_sign", rows)
+    ours = map_bins(current_arrow(lake, "vital_sign", where={"signal": "MAP"}))
+    frame = spark.createDataFrame(pa.Table.from_pylist(
+        DeltaTable(lake.silver("vital_sign")).to_pyarrow_table().to_pylist(), TABLES["vital_sign"].arrow_schema()
+    ))
+    theirs = minute_bins(frame).where("map_mmhg IS NOT NULL").toPandas()
+    columns = ["case_id", "minute", "map_mmhg"]
+    pd.testing.assert_frame_equal(
+        ours[columns], theirs.sort_values(["case_id", "minute"])[columns].reset_index(drop=True)
+    )
