@@ -28,14 +28,18 @@ def writing(lake: Lake, what: str, wait_seconds: float = WAIT_SECONDS) -> Iterat
         yield
         return
     folder = Path(lake.root) / ".locks"
-    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    lock = FileLock(folder / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{name}.lock", timeout=wait_seconds):
-            yield
+        lock.acquire(timeout=wait_seconds)
     except Timeout as error:
         raise MachineError(
             f"Another process has been writing to {what} of the lake {lake.root} for {wait_seconds:.0f} s; try later."
         ) from error
-    except PermissionError as error:
-        raise MachineError(f"The lake {lake.root} cannot be written ({error.strerror}).") from error
+    except OSError as error:
+        raise MachineError(f"The lake {lake.root} cannot be written ({error.strerror or error}).") from error
+    # Errors of the work itself are not the lock's to explain.
+    try:
+        yield
+    finally:
+        lock.release()

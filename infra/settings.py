@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     spark_master: str = "local[*]"
     spark_memory: str = "2500m"
     spark_conf: dict[str, str] = Field(default_factory=dict)
-    sites: dict[str, dict[str, object]] = Field(default_factory=dict)
+    sites: dict[str, Site] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     def site(self, site_id: str) -> Site:
         """The declared site, or one with nothing declared but its name."""
-        return Site.model_validate({**self.sites.get(site_id, {}), "site_id": site_id})
+        return self.sites.get(site_id, Site()).model_copy(update={"site_id": site_id})
 
     @cached_property
     def pseudonymiser(self) -> Pseudonymiser:

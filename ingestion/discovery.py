@@ -12,6 +12,11 @@ from ingestion.format import Format, Probe, Source, recognise
 
 CHUNK = 1 << 20
 
+# What a masked name may end in. Any other ending may be part of a person's name (scan.durand, case7.durand.csv).
+ENDINGS = frozenset(
+    (".csv", ".tsv", ".txt", ".xls", ".xlsx", ".parquet", ".json", ".maf", ".dcm", ".hea", ".dat", ".gz", ".zip")
+)
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -41,9 +46,9 @@ class Found:
         return self.file_id, self.site_id
 
     def masked_name(self, pseudonymiser: Pseudonymiser) -> str:
-        """The path's keyed hash with the file's ending, which is all that the lake may keep of it."""
-        suffixes = "".join(s for s in self.path.suffixes[-2:] if s[1:].isalpha() and len(s) <= 8)
-        return pseudonymiser.identifier(self.site_id, str(self.path)) + suffixes.lower()
+        """The path's keyed hash with the file's usual ending, which is all that the lake may keep of it."""
+        endings = "".join(s for s in map(str.lower, self.path.suffixes[-2:]) if s in ENDINGS)
+        return pseudonymiser.identifier(self.site_id, str(self.path)) + endings
 
 
 def discover(

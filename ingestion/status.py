@@ -1,4 +1,4 @@
-"""What is in a lake, read without a JVM: tables, versions, quarantine, batches, and results that wait for a specimen."""
+"""What is in a lake, read without a JVM: tables, versions, quarantine, batches, results that wait for a specimen."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass

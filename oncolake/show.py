@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
@@ -21,12 +22,17 @@ def print_json(value: object) -> None:
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
     """A table; columns whose index is in `right` hold numbers. Where output is no terminal it is as wide as needed."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*map(_cell, row))
     out.print(table)
+
+
+def _cell(value: object) -> Text:
+    # Text, not markup: a square bracket in a file's name or in a record is itself.
+    return Text("" if value is None else f"{value:,}" if isinstance(value, int) else str(value))
 
 
 class Steps:
