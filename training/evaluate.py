@@ -1,6 +1,6 @@
 """Evaluates a candidate honestly: nested cross-validation by patient, spread over folds, intervals over patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from training.dataset import Dataset
 from training.metrics.bootstrap import intervals, patient_weights
 from training.models.fitting import fit
-from training.scoring import Floats, Predictions, Scorer, scorer, survival_times
+from training.scoring import Floats, Predictions, scorer, survival_times
 from training.splits import Fold, check_folds, event_strata, fold_numbers, grouped_folds
 from training.task import Candidate
 
@@ -39,6 +39,7 @@ class Evaluation:
     """What cross-validation says of one candidate.
 
     models: the fitted model of each fold. chosen: the hyper-parameters of each.
+    primary_samples: the primary metric in each bootstrap sample; the samples are the same for every candidate.
     versus_reference: primary metric less the reference's, resampled in pairs; None for the reference itself.
     """
 
@@ -48,6 +49,7 @@ class Evaluation:
     fold_metrics: list[dict[str, float]]
     models: list[Any]
     chosen: list[dict[str, object]]
+    primary_samples: Floats
     versus_reference: Estimate | None
 
 
@@ -76,16 +78,21 @@ def evaluate(
     models = [model for model, _ in fitted]
     predictions = _predict(dataset, candidate, models, folds)
     score = scorer(dataset, predictions)
-    samples = patient_weights(dataset.groups, _n_samples(dataset), seed)
+    weights = patient_weights(dataset.groups, _n_samples(dataset), seed)
+    samples: list[Mapping[str, float]] = [score(w) for w in weights]
     fold_metrics = [score((predictions.fold == k).astype(float)) for k in range(len(folds))]
+    estimates = _estimates(score(np.ones(len(dataset.labels))), samples, fold_metrics)
+    primary = dataset.task.primary_metric
+    primary_samples = np.array([s[primary] for s in samples])
     return Evaluation(
         candidate=candidate,
         predictions=predictions,
-        estimates=_estimates(score, samples, fold_metrics),
+        estimates=estimates,
         fold_metrics=fold_metrics,
         chosen=[chosen for _, chosen in fitted],
         models=models,
-        versus_reference=_difference(dataset, score, reference, samples),
+        primary_samples=primary_samples,
+        versus_reference=_difference(primary, estimates, fold_metrics, primary_samples, reference),
     )
 
 
@@ -120,9 +127,10 @@ def scored(model: Any, features: Any) -> Floats:
     return np.asarray(values, float)
 
 
-def _estimates(score: Scorer, samples: Floats, fold_metrics: list[dict[str, float]]) -> dict[str, Estimate]:
-    whole = score(np.ones(samples.shape[1]))
-    spans = intervals([score(weights) for weights in samples])
+def _estimates(
+    whole: Mapping[str, float], samples: list[Mapping[str, float]], fold_metrics: list[dict[str, float]]
+) -> dict[str, Estimate]:
+    spans = intervals(samples)
     return {name: _estimate(whole[name], spans[name], [m[name] for m in fold_metrics]) for name in whole}
 
 
@@ -134,21 +142,19 @@ def _estimate(value: float, span: tuple[float, float], by_fold: list[float]) -> 
 
 
 def _difference(
-    dataset: Dataset, score: Scorer, reference: Evaluation | None, samples: Floats
+    primary: str,
+    estimates: Mapping[str, Estimate],
+    fold_metrics: list[dict[str, float]],
+    primary_samples: Floats,
+    reference: Evaluation | None,
 ) -> Estimate | None:
-    """Primary metric less the reference's on the same bootstrap samples and folds."""
+    """Primary metric less the reference's, paired: the same patients in every bootstrap sample and fold."""
     if reference is None:
         return None
-    name = dataset.task.primary_metric
-    other = scorer(dataset, reference.predictions)
-
-    def gap(weights: Floats) -> float:
-        return score(weights)[name] - other(weights)[name]
-
-    fold = reference.predictions.fold
-    spans = intervals([{name: gap(weights)} for weights in samples])
-    by_fold = [gap((fold == k).astype(float)) for k in range(int(fold.max()) + 1)]
-    return _estimate(gap(np.ones(samples.shape[1])), spans[name], by_fold)
+    gaps: list[Mapping[str, float]] = [{primary: float(g)} for g in primary_samples - reference.primary_samples]
+    by_fold = [own[primary] - other[primary] for own, other in zip(fold_metrics, reference.fold_metrics, strict=True)]
+    value = estimates[primary].value - reference.estimates[primary].value
+    return _estimate(value, intervals(gaps)[primary], by_fold)
 
 
 def _n_samples(dataset: Dataset) -> int:

@@ -24,7 +24,6 @@ task = Task(
         Candidate("clinical_logistic", "Logistic regression on age, Karnofsky status and MGMT.",
                   late(MODELS, "logistic"), uses=clinical_only),
         Candidate("elastic_net", "Logistic elastic net on all features.", late(MODELS, "elastic_net"), grid={
-            "model__l1_ratio": (0.2, 0.8),
             "model__C": (0.03, 0.1, 0.3),
         }),
         Candidate("boosting", "Gradient boosting on all features.", late(MODELS, "boosting"), grid={
