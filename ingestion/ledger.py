@@ -81,7 +81,11 @@ def record(lake: Lake, rows: Iterable[Entry]) -> None:
     with writing(lake, "ledger-record"):
         known = {_verdict(row) for row in entries(lake).to_pylist()}
         now = datetime.now(UTC)
-        new = [asdict(r) | {"ingested_at": now} for r in rows if _verdict(asdict(r)) not in known]
+        new = []
+        for row in map(asdict, rows):
+            if (verdict := _verdict(row)) not in known:
+                known.add(verdict)
+                new.append(row | {"ingested_at": now})
         if not new:
             return
         delta.create(lake, lake.ledger, SCHEMA, COMMENTS, "One row for each version of each file ever seen.")

@@ -20,7 +20,7 @@ def decode(content: bytes) -> str:
     """The text with '\\n' line ends: UTF-8 or UTF-16 by their marks, else UTF-8 if valid, else Windows-1252.
 
     An undecodable byte never loses a file: the five bytes that Windows-1252 leaves open become U+FFFD. A UTF-8
-    sequence cut at the end (a head of a file) does not turn the whole text into Windows-1252.
+    sequence cut at the end (a head of a file) does not turn a text that is UTF-8 before it into Windows-1252.
     """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = content.decode("utf-16", errors="replace")
@@ -28,8 +28,10 @@ def decode(content: bytes) -> str:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            cut = error.start >= len(content) - 3 and error.reason == "unexpected end of data"
-            text = content[: error.start].decode("utf-8-sig") if cut else content.decode("cp1252", errors="replace")
+            # Where all before it is ASCII, the last byte may as well be a letter of Windows-1252: it is kept.
+            before = content[: error.start]
+            cut = error.start >= len(content) - 3 and error.reason == "unexpected end of data" and not before.isascii()
+            text = before.decode("utf-8-sig") if cut else content.decode("cp1252", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
