@@ -1,17 +1,19 @@
 """The pages for people: commands exist, links lead somewhere, examples run, and cited tests are there."""
 
 import ast
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from infra.lake import Lake
 from infra.settings import Settings
+from ingestion.report import BatchReport, FileReport, TableReport
 from tests.features.gold_lake import write_gold
 from tests.training import synthetic
 
@@ -21,11 +23,19 @@ PAGES = [README, ROOT / "DEVELOPERS.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return [code for kind, code in FENCE.findall(page.read_text()) if kind == language]
+
+
+def pages_with(language: str | None = None) -> pytest.MarkDecorator:
+    """Runs a test for each page, or for each that has blocks of a language."""
+    pages = [page for page in PAGES if language is None or blocks(page, language)]
+    return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+each_page = pages_with()
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -88,7 +98,7 @@ def test_each_promise_cites_tests_that_exist() -> None:
         assert test in defined or test == Path(path).stem, f"{path} has no {test}"
 
 
-@each_page
+@pages_with("toml")
 def test_settings_that_are_shown_are_settings(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for block in blocks(page, "toml"):
         (tmp_path / "oncolake.toml").write_text(block)
@@ -100,6 +110,16 @@ def test_settings_that_are_shown_are_settings(page: Path, tmp_path: Path, monkey
         assert settings.sites
         for site in settings.sites:
             assert settings.site(site).site_id == site
+
+
+@pages_with("json")
+def test_the_answer_that_is_shown_has_the_fields_of_a_report(page: Path) -> None:
+    (shown,) = (json.loads(block) for block in blocks(page, "json"))
+    real = BatchReport("b", (FileReport("p", None, "cytokine", None, "ingested"),), {"t": TableReport(1, 0)}).as_json()
+    assert list(shown) == list(real)
+    assert list(shown["files"][0]) == list(cast(Any, real)["files"][0])
+    (table,) = shown["tables"].values()
+    assert list(table) == list(cast(Any, real)["tables"]["t"])
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +145,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@each_page
+@pages_with("python")
 def test_examples_run(page: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of a page, in their order and in one namespace, as a reader would run them."""
     monkeypatch.chdir(home)
