@@ -1,10 +1,12 @@
 """Delta tables: reads through Spark or without a JVM, appends that survive repetition and other writers."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deltalake
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake.exceptions import TableNotFoundError
 
 from infra.errors import MachineError
@@ -26,7 +28,7 @@ def exists(path: str) -> bool:
 def version(path: str) -> int | None:
     """The table's newest version, or None where there is no table."""
     try:
-        return deltalake.DeltaTable(path, without_files=True).version()
+        return deltalake.DeltaTable(path).version()
     except TableNotFoundError:
         return None
 
@@ -83,6 +85,14 @@ def _write(lake: Lake, path: str, writer: Any, metadata: str) -> int:
     return now
 
 
+def has_rows_of(path: str, file_ids: Iterable[str]) -> bool:
+    """Whether a table holds any row of these files. Reads one column, without a JVM."""
+    if (version(path) or 0) == 0:
+        return False
+    rows = deltalake.DeltaTable(path).to_pyarrow_dataset()
+    return bool(rows.count_rows(filter=pc.field("file_id").isin(list(file_ids))))
+
+
 def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:
     """Appends an Arrow table without a JVM and returns the version afterwards. For small tables such as the ledger."""
     try:
@@ -99,7 +109,7 @@ def commit_metadata(path: str) -> str:
     """The `metadata` text of the newest commit, or '' where there is none."""
     if not exists(path):
         return ""
-    newest = deltalake.DeltaTable(path, without_files=True).history(1)[0]
+    newest = deltalake.DeltaTable(path).history(1)[0]
     return str(newest.get("userMetadata") or "")
 
 

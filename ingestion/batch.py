@@ -1,6 +1,6 @@
 """One batch on Spark: files to judged frames, and judged frames into the tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -15,7 +15,7 @@ from ingestion.discovery import Found
 from ingestion.format import Source
 from ingestion.reading import read_files
 from ingestion.report import TableReport
-from ingestion.versions import ACCEPTED, DUPLICATE, QUARANTINED, STATUS, classify, current, row_hash
+from ingestion.versions import ACCEPTED, QUARANTINED, STATUS, classify, current, row_hash
 from quality.gate import REASONS, WARNINGS, judge
 from quality.quarantine import quarantine_rows
 
@@ -47,6 +47,8 @@ class Prepared:
     frames: "dict[str, DataFrame]"
     rows_in: dict[FileKey, int]
     errors: dict[FileKey, str]
+    is_shared: bool
+    """Whether some raw records gave rows of more than one table."""
 
     def release(self) -> None:
         """Frees the memory that the batch held."""
@@ -73,6 +75,7 @@ class Batch:
         rows_in: dict[FileKey, int] = {}
         errors: dict[FileKey, str] = {}
         conformed: dict[str, list[DataFrame]] = {}
+        is_shared = False
         persisted: list[DataFrame] = []
         schemas = {f.format.raw.name: f.format.raw for f in files if f.format}
         for done, (name, raw_schema) in enumerate(schemas.items()):
@@ -94,7 +97,9 @@ class Batch:
                 readable = readable.join(self._keys(failed), FILE_KEY, "left_anti")
             for site_id, site in sites.items():
                 of_site = readable.filter(F.col("site_id") == site_id) if len(sites) > 1 else readable
-                for table, frame in self.source.conform[name](of_site, site).items():
+                by_table = self.source.conform[name](of_site, site)
+                is_shared |= len(by_table) > 1
+                for table, frame in by_table.items():
                     conformed.setdefault(table, []).append(self._judged(frame, TABLES[table]))
         frames = {table: reduce(_union, parts).persist() for table, parts in conformed.items()}
         for done, frame in enumerate(frames.values()):
@@ -102,7 +107,7 @@ class Batch:
             frame.count()
         for raw in persisted:
             raw.unpersist()
-        return Prepared(frames, rows_in, errors)
+        return Prepared(frames, rows_in, errors, is_shared)
 
     def _judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
         from pyspark.sql import functions as F
@@ -122,13 +127,16 @@ class Batch:
         from pyspark.sql import functions as F
 
         keys = [f.key for f in files if f.key not in prepared.errors]
-        batch_files = self._keys(keys)
+        dropped = [k for k in prepared.rows_in if k not in set(keys)]
         statuses: dict[str, DataFrame] = {}
         reports: dict[str, TableReport] = {}
-        for done, (name, frame) in enumerate(prepared.frames.items()):
+        fates: dict[FileKey, Fates] = {}
+        for done, (name, judged) in enumerate(prepared.frames.items()):
             self.progress(f"writing {name}", done, len(prepared.frames))
-            judged = frame.join(batch_files, FILE_KEY, "left_semi")
-            statuses[name], reports[name] = self._append(judged, TABLES[name], batch_files)
+            if dropped:
+                judged = judged.join(self._keys(dropped), FILE_KEY, "left_anti")  # noqa: PLW2901
+            statuses[name], reports[name], of_table = self._append(judged, TABLES[name], keys)
+            fates |= of_table
         for derived in self.source.derived:
             if any(reports[t].rows_added for t in derived.inputs if t in reports):
                 self.progress(f"deriving {derived.table}")
@@ -136,11 +144,16 @@ class Batch:
                 rows = derived.derive(touched, self._current)
                 plain = rows.withColumns({"format": F.lit("derived"), "problem": F.lit(None).cast("string")})
                 judged = self._judged(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table])
-                _, report = self._append(judged.persist(), TABLES[derived.table], None)
-                if report.rows_added or report.rows_quarantined:
-                    reports[derived.table] = report
-        self.progress("counting")
-        counts = self._counts(statuses, prepared, keys)
+                _, report, _ = self._append(judged.persist(), TABLES[derived.table], None)
+                # An index and single objects in one batch both feed the series: neither count hides the other.
+                reports[derived.table] = report.plus(reports.get(derived.table))
+        if prepared.is_shared:
+            self.progress("counting")
+            fates = _fates(statuses.values())
+        counts = {k: Counts(error=e) for k, e in prepared.errors.items()}
+        for k in keys:
+            f = fates.get(k, Fates())
+            counts[k] = Counts(prepared.rows_in.get(k, 0), f.accepted, f.quarantined, f.duplicates, f.warnings)
         return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
 
     def _keys(self, keys: Sequence[FileKey]) -> "DataFrame":
@@ -158,64 +171,79 @@ class Batch:
         delta.create(self.lake, self.lake.silver(table.name), table.arrow_schema(), comments, table.description)
 
     def _append(
-        self, judged: "DataFrame", table: Table, batch_files: "DataFrame | None"
-    ) -> "tuple[DataFrame, TableReport]":
-        """batch_files: ids of the batch's files; None for a derived table, whose rows belong to no file of the batch."""
+        self, judged: "DataFrame", table: Table, keys: Sequence[FileKey] | None
+    ) -> "tuple[DataFrame, TableReport, dict[FileKey, Fates]]":
+        """keys: the batch's files; None for a derived table, whose rows belong to no file of the batch."""
         from pyspark.sql import functions as F
 
         path = self.lake.silver(table.name)
         self._create(table)
         existing = mine = None
         if (delta.version(path) or 0) > 0:
-            everything = delta.read(self.spark, path)
-            if batch_files is None:
+            existing = everything = delta.read(self.spark, path)
+            if keys is None:
                 existing = everything.filter(F.col("batch_id") != self.batch_id)
-            else:
+            elif delta.has_rows_of(path, (file_id for file_id, _ in keys)):
+                # An interrupted attempt wrote some of these already, perhaps as part of another batch.
+                batch_files = self._keys(keys)
                 existing = everything.join(batch_files, FILE_KEY, "left_anti")
                 mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*FILE_KEY, "file_row", "row_hash")
         status = classify(judged, existing, table, self.now)
-        by_status = {row[STATUS]: row["count"] for row in status.groupBy(STATUS).count().collect()}
+        fates = _fates([status])
         stamps = {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
-        added = by_status.get(ACCEPTED, 0)
+        added = sum(f.rows_accepted for f in fates.values())
         if added:
             rows = status.filter(F.col(STATUS) == ACCEPTED).withColumns(stamps)
-            if mine is not None and not mine.isEmpty():
-                # An interrupted attempt wrote some of these already, perhaps as part of another batch.
+            if mine is not None:
                 rows = rows.join(mine, [*FILE_KEY, "file_row", "row_hash"], "left_anti")
+                added = rows.count()
             rows = rows.select(*(c.name for c in table.all_columns))
-            delta.append(self.lake, rows, path, f"{self.batch_id}:{table.name}")
-        rejected = by_status.get(QUARANTINED, 0)
+            # Direct and derived rows of one batch may go to the same table: the same name would drop the second.
+            kind = "derived" if keys is None else "direct"
+            delta.append(self.lake, rows, path, f"{self.batch_id}:{kind}:{table.name}")
+        rejected = sum(f.rows_quarantined for f in fates.values())
         if rejected:
             bad = status.filter(F.col(STATUS) == QUARANTINED).withColumns(stamps)
             quarantine_rows(self.spark, self.lake, bad, table.name, self.source.name, self.batch_id)
-        return status, TableReport(delta.version(path) or 0, added, rejected)
+        return status, TableReport(delta.version(path) or 0, added, rejected), fates
 
-    def _counts(
-        self, statuses: "dict[str, DataFrame]", prepared: Prepared, keys: Sequence[FileKey]
-    ) -> dict[FileKey, Counts]:
-        """By file, its records by what became of them: the worst fate of any row that a record gave rise to."""
-        from pyspark.sql import functions as F
 
-        counts = {k: Counts(error=e) for k, e in prepared.errors.items()}
-        counts |= {k: Counts(rows_in=prepared.rows_in.get(k, 0)) for k in keys}
-        if not statuses:
-            return counts
-        rank = F.when(F.col(STATUS) == QUARANTINED, 2).when(F.col(STATUS) == ACCEPTED, 1).otherwise(0)
-        parts = [s.select(*FILE_KEY, "file_row", rank.alias("rank"), F.size(WARNINGS).alias("warned"))
-                 for s in statuses.values()]
-        records = reduce(lambda a, b: a.unionByName(b), parts).groupBy(*FILE_KEY, "file_row")
-        per_record = records.agg(F.max("rank").alias("rank"), F.sum("warned").alias("warned"))
-        fates = {QUARANTINED: 2, ACCEPTED: 1, DUPLICATE: 0}
-        per_file = per_record.groupBy(*FILE_KEY).agg(
-            *(F.count_if(F.col("rank") == r).alias(fate) for fate, r in fates.items()),
-            F.sum(F.when(F.col("rank") < 2, F.col("warned")).otherwise(0)).alias("warned"),
+@dataclass(frozen=True)
+class Fates:
+    """Of one file: records by the worst fate of any row that they gave rise to, warnings of kept rows, and rows."""
+
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    warnings: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+
+
+def _fates(statuses: "Iterable[DataFrame]") -> dict[FileKey, Fates]:
+    """One action over all rows: by file, what became of its records."""
+    from pyspark.sql import functions as F
+
+    is_ = {fate: F.col(STATUS) == fate for fate in (ACCEPTED, QUARANTINED)}
+    rank = F.when(is_[QUARANTINED], 2).when(is_[ACCEPTED], 1).otherwise(0)
+    warned = F.when(is_[QUARANTINED], 0).otherwise(F.size(WARNINGS))
+    parts = [s.select(*FILE_KEY, "file_row", STATUS, rank.alias("rank"), warned.alias("warned")) for s in statuses]
+    if not parts:
+        return {}
+    records = (
+        reduce(_union, parts)
+        .groupBy(*FILE_KEY, "file_row")
+        .agg(
+            F.max("rank").alias("rank"),
+            F.sum("warned").alias("warned"),
+            *(F.count_if(is_[fate]).alias(f"rows_{fate}") for fate in is_),
         )
-        for row in per_file.collect():
-            key = (row["file_id"], row["site_id"])
-            counts[key] = Counts(
-                prepared.rows_in.get(key, 0), row[ACCEPTED], row[QUARANTINED], row[DUPLICATE], row["warned"]
-            )
-        return counts
+    )
+    per_file = records.groupBy(*FILE_KEY).agg(
+        *(F.count_if(F.col("rank") == r) for r in (1, 2, 0)),
+        *(F.sum(name) for name in ("warned", f"rows_{ACCEPTED}", f"rows_{QUARANTINED}")),
+    )
+    return {(row[0], row[1]): Fates(*row[2:]) for row in per_file.collect()}
 
 
 def _union(left: "DataFrame", right: "DataFrame") -> "DataFrame":

@@ -31,6 +31,13 @@ class TableReport:
     rows_added: int
     rows_quarantined: int = 0
 
+    def plus(self, earlier: "TableReport | None") -> "TableReport":
+        """This report and an earlier one of the same table in the same batch, together."""
+        if earlier is None:
+            return self
+        added = self.rows_added + earlier.rows_added
+        return TableReport(self.version, added, self.rows_quarantined + earlier.rows_quarantined)
+
 
 @dataclass(frozen=True)
 class BatchReport:

@@ -54,7 +54,7 @@ def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, no
     keys = good.select(*table.key)
     if existing is not None:
         touched = existing.join(keys.distinct(), _same_key(existing, keys, table), "left_semi")
-        touched = touched.select(*table.key, "known_time", "row_hash", F.lit(True).alias("_existing"))
+        touched = touched.select(*table.key, "known_time", "row_hash", F.lit(True).alias("_existing")).persist()
         keys = keys.unionByName(touched.select(*table.key))
     # Nearly every key occurs once; only the others need to be put in order and compared.
     shared = keys.groupBy(*table.key).count().filter("count > 1").drop("count").persist()
