@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class BuiltView:
 
 
 def build_gold(
-    spark: "SparkSession",
+    session: "Callable[[], SparkSession]",
     lake: Lake,
     views: Iterable[str] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -42,11 +43,11 @@ def build_gold(
     same is skipped, so that a second call writes neither files nor versions. A silver table that does not exist
     counts as empty.
 
-    views: names (default: all). progress: called with the name of each view when it is done.
-    Raises UsageError on a name that is no view.
+    session: gives the Spark session; called only where a view is to be built. views: names (default: all).
+    progress: called with the name of each view when it is done. Raises UsageError on a name that is no view.
     """
-    built = {}
-    for view in _chosen(views):
+
+    def built(view: GoldView) -> BuiltView:
         # Versions are pinned before reading: what is recorded is what was read.
         versions = {name: delta.version(lake.silver(name)) for name in view.inputs}
         record = json.dumps(
@@ -55,13 +56,18 @@ def build_gold(
         path = lake.gold(view.name)
         is_new = not delta.exists(path) or delta.commit_metadata(path) != record
         if is_new:
+            spark = session()
             silver = {name: _silver(spark, lake, name, version) for name, version in versions.items()}
             delta.overwrite(lake, gold_rows(view, silver), path, metadata=record)
         table = deltalake.DeltaTable(path)
-        built[view.name] = BuiltView(table.version(), table.count(), is_new)
         if progress is not None:
             progress(view.name)
-    return built
+        return BuiltView(table.version(), table.count(), is_new)
+
+    chosen = _chosen(views)
+    # Two at once: planning a view keeps one core busy while the rows of another keep the other.
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip((view.name for view in chosen), pool.map(built, chosen), strict=True))
 
 
 def gold_rows(view: GoldView, silver: "dict[str, DataFrame]") -> "DataFrame":

@@ -2,6 +2,7 @@
 
 from features.tables import VIEWS
 from features.tables.cytokine_kinetics import ANALYTES
+from infra.errors import UsageError
 
 _PATIENT: dict[str, tuple[str, ...]] = {
     "clinical_profile": (
@@ -41,3 +42,10 @@ def served(service: str) -> list[str]:
         for view, names in SERVICES[service].items()
         for name in (names if names is not None else [f.name for f in VIEWS[view].features])
     ]
+
+
+def join_key(service: str) -> str:
+    """The entity column of a service's labels. Raises UsageError on an unknown service."""
+    if service not in SERVICES:
+        raise UsageError(f"There is no feature service {service}; the services are {', '.join(SERVICES)}.")
+    return VIEWS[next(iter(SERVICES[service]))].join_key

@@ -31,7 +31,8 @@ def build(
 
     settings = load_settings()
     with show.steps("features build") as progress:
-        built = build_gold(lazy_session(settings)(), open_lake(lake, settings), views, progress)
+        where = open_lake(lake, settings)
+        built = build_gold(lazy_session(settings), where, views, lambda view: progress(f"built {view}"))
     if as_json:
         show.print_json({name: {"version": b.version, "rows": b.rows} for name, b in built.items()})
     else:
@@ -42,14 +43,13 @@ def build(
 @features.command()
 def apply(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """Register entities, feature views and services with Feast."""
-    from features.store.repo import apply as run
+    from features.store.repository import apply as run
 
-    where = open_lake(lake, load_settings())
-    applied = run(where)
+    services = run(open_lake(lake, load_settings()))
     if as_json:
-        show.print_json(applied)
+        show.print_json({"services": services})
     else:
-        show.print_table("Feast registry", ("kind", "name"), [(k, n) for k, names in applied.items() for n in names])
+        show.print_table("Feast registry", ("feature service",), [(name,) for name in services])
 
 
 @features.command()
@@ -59,14 +59,15 @@ def materialize(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the latest known features to the online store."""
-    from features.store.repo import materialize as run
+    from features.store.repository import materialize as run
 
     at = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
     with show.steps("features materialize"):
-        run(open_lake(lake, load_settings()), at)
+        versions = run(open_lake(lake, load_settings()), at)
     if as_json:
-        show.print_json({"end": at.isoformat()})
+        show.print_json({"end": at.isoformat(), "versions": versions})
     else:
+        show.print_table("Online store", ("feature view", "Delta version"), list(versions.items()), right=(1,))
         show.out.print(f"The online store holds what was known at {at:%Y-%m-%d %H:%M} UTC.")
 
 
@@ -92,9 +93,11 @@ def get(
 
         frame = retrieve(where, service, _read_labels(labels)).frame
     else:
-        from features.store.repo import get_online
+        from features.store.repository import get_online
+        from features.store.services import join_key
 
-        frame = get_online(where, service, entity or [])
+        key = join_key(service)
+        frame = get_online(where, service, [{key: value} for value in entity or []])
     if out is not None:
         frame.to_parquet(out, index=False) if out.suffix == ".parquet" else frame.to_csv(out, index=False)
     if as_json:

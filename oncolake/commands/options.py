@@ -42,12 +42,19 @@ def open_lake(option: str | None, settings: Settings) -> Lake:
 def lazy_session(settings: Settings) -> "Callable[[], SparkSession]":
     """Starts the session when it is first asked for; meanwhile Great Expectations, slow to import, is imported too."""
 
+    lock = threading.Lock()
+
     @functools.cache
-    def session() -> "SparkSession":
+    def started() -> "SparkSession":
         from infra.spark import build_session
 
         threading.Thread(target=_import_great_expectations, daemon=True).start()
         return build_session(settings)
+
+    def session() -> "SparkSession":
+        # Two lanes may ask at once; there is one session.
+        with lock:
+            return started()
 
     return session
 

@@ -2,7 +2,7 @@
 
 Before a true fall, heart rate rises and pulse pressure narrows while mean pressure only begins to sag; pressure also
 wanders by itself without these signs. So the last mean pressure says much about the next minutes, and trends and
-heart rate say more. Numerics come every 10 seconds, as whole numbers.
+heart rate say more. Numerics come every 30 seconds, as whole numbers.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from oncolake.demo import truth
 
-SAMPLE_SECONDS = 10
+SAMPLE_SECONDS = 30
 SIGNALS = ("MAP", "SBP", "DBP", "HR", "SPO2")
 FloatArray = npt.NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class MonitorCase:
 
 def simulate_case(rng: np.random.Generator) -> MonitorCase:
     """One operation of about two hours."""
-    n = 6 * int(rng.integers(110, 131))
+    n = 60 // SAMPLE_SECONDS * int(rng.integers(110, 131))
     minutes = np.arange(n) * SAMPLE_SECONDS / 60
     set_point = float(np.clip(83 + 5 * rng.standard_normal(), 74, 98))
     fall, heart, pulse = np.zeros(n), np.zeros(n), np.zeros(n)

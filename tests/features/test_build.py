@@ -28,14 +28,14 @@ def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any,
     deltalake.write_deltalake(lake.silver("mutational_burden"), table("mutational_burden", burden("t", 1.0)))
 
     done: list[str] = []
-    first = build_gold(spark, lake, ["burden", "clinical_profile"], progress=done.append)
+    first = build_gold(lambda: spark, lake, ["burden", "clinical_profile"], progress=done.append)
     assert done == ["burden", "clinical_profile"]
     assert {name: (v.rows, v.is_new) for name, v in first.items()} == {
         "burden": (1, True), "clinical_profile": (0, True),
     }
     before = files(lake)
 
-    again = build_gold(spark, lake, ["burden", "clinical_profile"])
+    again = build_gold(lambda: spark, lake, ["burden", "clinical_profile"])
     assert {name: (v.version, v.is_new) for name, v in again.items()} == {
         name: (v.version, False) for name, v in first.items()
     }
@@ -44,7 +44,7 @@ def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any,
     deltalake.write_deltalake(lake.silver("mutational_burden"), table("mutational_burden", burden("u", 2.0)),
                               mode="append")
     deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("u", "q", 1)), mode="append")
-    third = build_gold(spark, lake, ["burden", "clinical_profile"])
+    third = build_gold(lambda: spark, lake, ["burden", "clinical_profile"])
     assert (third["burden"].version, third["burden"].rows) == (first["burden"].version + 1, 2)
     assert third["clinical_profile"] == again["clinical_profile"]
     old = deltalake.DeltaTable(lake.gold("burden"), version=first["burden"].version)
