@@ -1,5 +1,6 @@
 """Great Expectations suites, derived from the declarations of tables."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from infra.checks import Between, Check, Matches, NotBefore, NotNull, OneOf
@@ -22,7 +23,9 @@ def expectation(column: str, check: Check) -> Any:
         case OneOf(values=values):
             return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), **common)
         case Between(low=low, high=high):
-            return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, **common)
+            # NaN is above every number on Spark, so only an upper bound catches it.
+            top = math.inf if high is None else high
+            return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=top, **common)
         case Matches(pattern=pattern):
             return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=f"^(?:{pattern})$", **common)
         case NotBefore(other=other):
