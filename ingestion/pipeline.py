@@ -55,7 +55,7 @@ def ingest(
     source = SOURCES[source_name]
     found = discover(source, deliveries, lambda done, total: progress("looking at files", done, total))
     new = _unseen(found, ledger.ingested(lake, source.name))
-    batch_id = _batch_id(source, found)
+    batch_id = _batch_id(source, new or found, settings)
     counts: dict[FileKey, Counts] = {}
     tables: dict[str, TableReport] = {}
     if new:
@@ -89,9 +89,15 @@ def _unseen(found: Sequence[Found], done: set[tuple[str, str]]) -> list[Found]:
     return new
 
 
-def _batch_id(source: Source, found: Sequence[Found]) -> str:
-    """The same files under the same readers give the same batch, so that a repeated attempt is recognised."""
-    parts = sorted(f"{f.site_id} {f.file_id} {f.format.name} {f.format.version}" for f in found if f.format)
+def _batch_id(source: Source, files: Sequence[Found], settings: Settings) -> str:
+    """The same files under the same readers and declarations give the same batch: a repeated attempt is recognised.
+
+    files: those to read, and not the whole delivery. A file that was refused and can be read now makes another
+    batch, whose rows Delta would otherwise drop as already written.
+    """
+    parts = [f"{f.site_id} {f.file_id} {f.format.name} {f.format.version}" for f in files if f.format]
+    sites = {f.site_id: settings.site(f.site_id).model_dump_json() for f in files}
+    parts = sorted([*parts, *sites.values()])
     return hashlib.sha256("\n".join([source.name, *parts]).encode()).hexdigest()[:16]
 
 
