@@ -53,10 +53,19 @@ def as_of_join(
 
     Raises UsageError on a missing column, on times without a zone, and on keys that cannot be compared.
     """
-    return history.take(as_of_rows(
-        labels, history, keys=keys, label_time=label_time, event_time=event_time, known_time=known_time,
-        label_keys=label_keys, ttl=ttl, known_only=known_only,
-    ))
+    return history.take(
+        as_of_rows(
+            labels,
+            history,
+            keys=keys,
+            label_time=label_time,
+            event_time=event_time,
+            known_time=known_time,
+            label_keys=label_keys,
+            ttl=ttl,
+            known_only=known_only,
+        )
+    )
 
 
 def as_of_rows(
@@ -81,14 +90,21 @@ def as_of_rows(
     key_columns = {f"k{i}": history[name] for i, name in enumerate(keys)}
     event = microseconds(history[event_time], event_time, round_up=True)
     known = event if known_time is None else microseconds(history[known_time], known_time, round_up=True)
-    rows = pa.table({
-        **key_columns, "event": event, "known": known, "r": np.arange(history.num_rows, dtype=np.int64),
-    })
-    probes = pa.table({
-        **{f"k{i}": _comparable(labels[name], rows[f"k{i}"].type, name) for i, name in enumerate(label_keys)},
-        "t": microseconds(labels[label_time], label_time, round_up=False),
-        "l": np.arange(labels.num_rows, dtype=np.int64),
-    })
+    rows = pa.table(
+        {
+            **key_columns,
+            "event": event,
+            "known": known,
+            "r": np.arange(history.num_rows, dtype=np.int64),
+        }
+    )
+    probes = pa.table(
+        {
+            **{f"k{i}": _comparable(labels[name], rows[f"k{i}"].type, name) for i, name in enumerate(label_keys)},
+            "t": microseconds(labels[label_time], label_time, round_up=False),
+            "l": np.arange(labels.num_rows, dtype=np.int64),
+        }
+    )
     if not labels.num_rows or not history.num_rows:
         return pa.nulls(labels.num_rows, pa.int64())
     chosen, has_ties = _choose(probes, rows, len(keys), ttl, known_only)
@@ -110,8 +126,15 @@ def latest_rows(
     """The row of each key that may be used at `at`: the as-of join with every key asked at that one time."""
     entities = history.select(list(keys)).group_by(list(keys)).aggregate([])
     labels = entities.append_column("__at", pa.repeat(at, entities.num_rows))
-    rows = as_of_rows(labels, history, keys=keys, label_time="__at", event_time=event_time, known_time=known_time,
-                      known_only=known_only)
+    rows = as_of_rows(
+        labels,
+        history,
+        keys=keys,
+        label_time="__at",
+        event_time=event_time,
+        known_time=known_time,
+        known_only=known_only,
+    )
     return history.take(pc.drop_null(rows))
 
 
@@ -164,8 +187,9 @@ def _choose(
     names = [f"k{i}" for i in range(n_keys)]
     partition = f"PARTITION BY {', '.join(names)}" if names else ""
     equal = "".join(f" AND p.{k} = s.{k}" for k in names)
-    given = " AND ".join([*(f"{k} IS NOT NULL" for k in names), "event IS NOT NULL", "TRUE" if not known_only
-                          else "known IS NOT NULL"])
+    given = " AND ".join(
+        [*(f"{k} IS NOT NULL" for k in names), "event IS NOT NULL", "TRUE" if not known_only else "known IS NOT NULL"]
+    )
     usable = "greatest(event, known)" if known_only else "event"
     tie = ", tie" if "tie" in rows.column_names else ""
     too_old = "FALSE" if ttl is None else f"s.event < p.t - {ttl // timedelta(microseconds=1)}"

@@ -79,8 +79,7 @@ def gold_rows(view: GoldView, silver: "dict[str, DataFrame]") -> "DataFrame":
     types.update({f.name: f.type for f in view.features})
     rows = view.build(silver)
     columns = [
-        F.col(name).cast(types[name]).alias(name, metadata={"comment": comments.get(name, "")})
-        for name in view.columns
+        F.col(name).cast(types[name]).alias(name, metadata={"comment": comments.get(name, "")}) for name in view.columns
     ]
     return rows.select(*columns).sortWithinPartitions(view.join_key, "known_time")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 Column: TypeAlias = "pd.Series[Any]"
 
+
 def plain_types(frame: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
     """Feature columns in types that models take: numbers and flags as float64, NaN for missing; others as given."""
     plain = {name: _plain(frame[name]) for name in features}

@@ -64,8 +64,15 @@ class _Request:
             _could_matter(labels[label_time], event, known if known_only else None, self.ttl),
         )
         rows = as_of_rows(
-            labels, history, keys=self.keys, label_keys=self.label_keys, label_time=label_time, event_time=event,
-            known_time=known, ttl=self.ttl, known_only=known_only,
+            labels,
+            history,
+            keys=self.keys,
+            label_keys=self.label_keys,
+            label_time=label_time,
+            event_time=event,
+            known_time=known,
+            ttl=self.ttl,
+            known_only=known_only,
         )
         features = history.select(self.columns).take(rows).rename_columns(self.output_names)
         if not lineage:
@@ -80,7 +87,7 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
     supports_filter_by_created_timestamp = True
 
     @staticmethod
-    def get_historical_features(  # noqa: PLR0917  (Feast's signature)
+    def get_historical_features(
         config: RepoConfig,
         feature_views: list[FeatureView],
         feature_refs: list[str],
@@ -129,7 +136,7 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
         )
 
     @staticmethod
-    def pull_latest_from_table_or_query(  # noqa: PLR0917  (Feast's signature)
+    def pull_latest_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -145,17 +152,27 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
 
         def latest(history: pa.Table) -> pa.Table:
             return latest_rows(
-                history, keys=join_key_columns, event_time=timestamp_field, known_time=known,
-                at=pa.scalar(_utc(end_date), pa.timestamp("us", tz="UTC")), known_only=known_only,
+                history,
+                keys=join_key_columns,
+                event_time=timestamp_field,
+                known_time=known,
+                at=pa.scalar(_utc(end_date), pa.timestamp("us", tz="UTC")),
+                known_only=known_only,
             )
 
         return _pull(
-            config, data_source, columns=[*join_key_columns, *feature_name_columns], event=timestamp_field,
-            known=known, start=start_date, end=end_date, choose=latest,
+            config,
+            data_source,
+            columns=[*join_key_columns, *feature_name_columns],
+            event=timestamp_field,
+            known=known,
+            start=start_date,
+            end=end_date,
+            choose=latest,
         )
 
     @staticmethod
-    def pull_all_from_table_or_query(  # noqa: PLR0917  (Feast's signature)
+    def pull_all_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -167,8 +184,14 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
     ) -> DeltaRetrievalJob:
         """Every row with an event from `start_date` to `end_date` that was known by `end_date`."""
         return _pull(
-            config, data_source, columns=[*join_key_columns, *feature_name_columns], event=timestamp_field,
-            known=created_timestamp_column or None, start=start_date, end=end_date, choose=lambda history: history,
+            config,
+            data_source,
+            columns=[*join_key_columns, *feature_name_columns],
+            event=timestamp_field,
+            known=created_timestamp_column or None,
+            start=start_date,
+            end=end_date,
+            choose=lambda history: history,
         )
 
 

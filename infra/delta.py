@@ -22,13 +22,13 @@ PROPERTIES = {"delta.enableDeletionVectors": "false"}
 
 def exists(path: str) -> bool:
     """Whether a Delta table lies at `path`."""
-    return deltalake.DeltaTable.is_deltatable(path)
+    return bool(deltalake.DeltaTable.is_deltatable(path))
 
 
 def version(path: str) -> int | None:
     """The table's newest version, or None where there is no table."""
     try:
-        return deltalake.DeltaTable(path).version()
+        return int(deltalake.DeltaTable(path).version())
     except TableNotFoundError:
         return None
 
@@ -78,11 +78,9 @@ def _write(lake: Lake, path: str, writer: Any, metadata: str) -> int:
     try:
         with writing(lake, path):
             writer.save(path)
-            now = version(path)
+            return version(path) or 0
     except Exception as error:
         raise _explained(error, path) from error
-    assert now is not None
-    return now
 
 
 def has_rows_of(path: str, file_ids: Iterable[str]) -> bool:
@@ -98,11 +96,9 @@ def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:
     try:
         with writing(lake, path):
             deltalake.write_deltalake(path, table, mode="append", configuration=dict(PROPERTIES))
-            now = version(path)
+            return version(path) or 0
     except OSError as error:
         raise _explained(error, path) from error
-    assert now is not None
-    return now
 
 
 def commit_metadata(path: str) -> str:

@@ -122,7 +122,9 @@ class Batch:
         record = F.when(F.size(REASONS) > 0, F.to_json("record"))
         return judged.withColumn("record", record).withColumn("row_hash", row_hash(table))
 
-    def commit(self, prepared: Prepared, files: Sequence[Found]) -> tuple[dict[FileKey, Counts], dict[str, TableReport]]:
+    def commit(
+        self, prepared: Prepared, files: Sequence[Found]
+    ) -> tuple[dict[FileKey, Counts], dict[str, TableReport]]:
         """Appends what is new of `files` to the tables and their quarantines; returns counts by file and by table."""
         from pyspark.sql import functions as F
 
@@ -248,6 +250,3 @@ def _fates(statuses: "Iterable[DataFrame]") -> dict[FileKey, Fates]:
 
 def _union(left: "DataFrame", right: "DataFrame") -> "DataFrame":
     return left.unionByName(right)
-
-
-

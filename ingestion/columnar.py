@@ -83,7 +83,7 @@ def read_columns(text: str) -> TextColumns:
     start = re.search(r"^(?!#)[^\n]*\S[^\n]*$", text, re.MULTILINE)
     if start is None:
         raise FileError("The file holds no header line; expected names of columns and rows below them.")
-    header, body = start[0], text[start.start():]
+    header, body = start[0], text[start.start() :]
     separator, cells = separator_of(header), header_cells(header)
     names = cells[: max((i + 1 for i, name in enumerate(cells) if name), default=0)]
     if not names:

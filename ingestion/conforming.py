@@ -32,9 +32,7 @@ def with_problems(frame: DataFrame, problems: Iterable[tuple[Column, str]]) -> D
 
 def unreadable_number(frame: DataFrame, *columns: str) -> list[tuple[Column, str]]:
     """Problems for text columns that hold something which is no number."""
-    return [
-        (F.col(name).isNotNull() & number(F.col(name)).isNull(), f"{name} is not a number") for name in columns
-    ]
+    return [(F.col(name).isNotNull() & number(F.col(name)).isNull(), f"{name} is not a number") for name in columns]
 
 
 def known_after(event: Column, delay_days: float) -> Column:

@@ -74,8 +74,7 @@ def parse_time(text: str, day_first: bool, zone: ZoneInfo) -> datetime | None:
     try:
         local = datetime(year, month, day, hour, int(minute or 0), int(second_text or 0), microsecond)
         if offset and offset != "Z":
-            return datetime.fromisoformat(
-                f"{local.isoformat()}{offset[:3]}:{offset[-2:]}").astimezone(UTC)
+            return datetime.fromisoformat(f"{local.isoformat()}{offset[:3]}:{offset[-2:]}").astimezone(UTC)
         return local.replace(tzinfo=UTC if offset == "Z" else zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

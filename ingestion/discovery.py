@@ -81,12 +81,21 @@ def _examine(source: Source, found: Found) -> Found:
             return replace(found, reason="There is no such file or folder; expected the path of a file to ingest.")
         probe = Probe.at(found.path)
         if probe.size == 0:
-            return replace(found, reason="The file is empty; expected at least one record.",
-                           file_id=hashlib.sha256(b"").hexdigest(), size_bytes=0)
+            return replace(
+                found,
+                reason="The file is empty; expected at least one record.",
+                file_id=hashlib.sha256(b"").hexdigest(),
+                size_bytes=0,
+            )
         format_ = recognise(source.formats, probe)
         companions = tuple(format_.companions(found.path)) if format_ else ()
-        found = replace(found, companions=companions, format=format_, size_bytes=probe.size,
-                        file_id=_content_id([found.path, *companions]))
+        found = replace(
+            found,
+            companions=companions,
+            format=format_,
+            size_bytes=probe.size,
+            file_id=_content_id([found.path, *companions]),
+        )
     except FileError as error:
         return replace(found, reason=str(error))
     except OSError as error:

@@ -78,8 +78,13 @@ class RawSchema:
 class RawFile:
     """One file to read, with the files that belong to it (a WFDB header's signal file)."""
 
-    def __init__(self, name: str, content: bytes | None = None, path: Path | None = None,
-                 companions: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        content: bytes | None = None,
+        path: Path | None = None,
+        companions: Mapping[str, Path] | None = None,
+    ) -> None:
         if content is None and path is None:
             raise ValueError("a RawFile needs its content or its path")
         self.name = name
@@ -216,6 +221,15 @@ def recognise(formats: tuple[Format, ...], probe: Probe) -> Format | None:
 
 
 __all__ = [
-    "CARRY", "Conform", "Derive", "Derived", "Format", "Probe", "RawColumn", "RawFile", "RawSchema",
-    "Source", "recognise",
+    "CARRY",
+    "Conform",
+    "Derive",
+    "Derived",
+    "Format",
+    "Probe",
+    "RawColumn",
+    "RawFile",
+    "RawSchema",
+    "Source",
+    "recognise",
 ]

@@ -1,6 +1,6 @@
 """Runs readers over files on Spark. Identifiers become pseudonyms here, before a record leaves the worker."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,11 @@ ENVELOPE = pa.schema(
 
 
 def read_files(
-    spark: "SparkSession", files: Sequence[Found], raw: RawSchema, source: str, sites: dict[str, Site],
+    spark: "SparkSession",
+    files: Sequence[Found],
+    raw: RawSchema,
+    source: str,
+    sites: dict[str, Site],
     pseudonymiser: Pseudonymiser,
 ) -> "DataFrame":
     """Raw records of all files of one raw schema: ENVELOPE, then `raw.arrow`; lazily read, a task a few files."""
@@ -51,8 +55,8 @@ def read_files(
 
 def _worker(
     source: str, raw: RawSchema, sites: dict[str, Site], pseudonymiser: Pseudonymiser
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Formats hold functions of modules: looked up by name here, rather than shipped.
         from ingestion.registry import SOURCES
 

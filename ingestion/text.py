@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -76,7 +77,7 @@ def read_delimited(text: str, separator: str | None = None, skip_prefix: str | N
     if skip_prefix:
         body = "\n".join(line for line in lines[start:] if not line.startswith(skip_prefix))
     # A stray quote must not swallow the rest of a tab-separated file: there, quotes are ordinary characters.
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     csv.field_size_limit(10_000_000)
     try:
         rows = csv.reader(io.StringIO(body), delimiter=separator, quoting=quoting)

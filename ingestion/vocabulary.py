@@ -37,8 +37,16 @@ SPECIMEN_TYPE: Vocabulary = {
     "other": ("autre",),
 }
 TREATMENT_KIND: Vocabulary = {
-    "radiotherapy_fraction": ("radiotherapy", "fraction", "rt", "srt", "radiotherapie", "fraction de radiotherapie",
-                              "stereotactic radiotherapy", "radiotherapie stereotaxique"),
+    "radiotherapy_fraction": (
+        "radiotherapy",
+        "fraction",
+        "rt",
+        "srt",
+        "radiotherapie",
+        "fraction de radiotherapie",
+        "stereotactic radiotherapy",
+        "radiotherapie stereotaxique",
+    ),
     "immunotherapy": ("immunotherapie",),
     "chemotherapy": ("chimiotherapie", "chemo"),
     "surgery": ("chirurgie", "resection", "operation"),

@@ -108,8 +108,12 @@ def _run(frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str) -> dict[s
             gx.ValidationDefinition(name=name, data=whole, suite=expected)
         )
         checkpoint = context.checkpoints.add_or_update(
-            gx.Checkpoint(name=name, validation_definitions=[definition], result_format=RESULT_FORMAT,
-                          actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")])
+            gx.Checkpoint(
+                name=name,
+                validation_definitions=[definition],
+                result_format=RESULT_FORMAT,
+                actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")],
+            )
         )
         run_id = RunIdentifier(run_name=run_name, run_time=datetime.now(UTC))
         outcome = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run_id)

@@ -68,7 +68,7 @@ def comparison(lake: Lake, task_name: str, *, all_runs: bool = False) -> Compari
         name = f"{run['model']}{' (permuted labels)' if run['is_permuted'] else ''}"
         cells = [_cell(run, m) for m in metrics]
         cells.append(_cell(run, "versus_reference", signed=True))
-        rows.append((name, *cells, str(run["training_set"])[:SHORT], str(run["run_id"])))
+        rows.append((name, *cells, str(run["training_set"])[:SHORT], str(run["run_id"])[:SHORT]))
     lower = [m for m in metrics if m in _LOWER_IS_BETTER]
     note = f"Out-of-fold, 95 % intervals over patients; {int(frame['n_rows'].iloc[0])} rows, "
     note += f"{int(frame['n_positive'].iloc[0])} with the outcome. Lower is better for {', '.join(lower)}."

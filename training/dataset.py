@@ -63,18 +63,28 @@ def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
         np.array_equal(frame[c].to_numpy(), given[c].to_numpy()) for c in (task.entity, PREDICTION_TIME)
     )
     if not same:
-        raise UsageError(f"Retrieval for {task.service} returned {len(frame)} rows that are not the {len(given)} "
-                         "labels in their order; expected one row a label.")
+        raise UsageError(
+            f"Retrieval for {task.service} returned {len(frame)} rows that are not the {len(given)} "
+            "labels in their order; expected one row a label."
+        )
     raw = frame[[c for c in frame.columns if c not in given.columns and SEPARATOR in c]]
     features, left_out = numeric(raw)
     if not (features.nunique(dropna=False) > 1).any():
-        raise UsageError(f"None of the {features.shape[1]} features of {task.service} varies over the {len(given)} "
-                         f"rows of {task.name}; there is nothing to learn from.")
+        raise UsageError(
+            f"None of the {features.shape[1]} features of {task.service} varies over the {len(given)} "
+            f"rows of {task.name}; there is nothing to learn from."
+        )
     lineage = Lineage(
-        task=task.name, service=retrieved.service, definitions_hash=retrieved.definitions_hash,
-        digest=retrieved.digest, table_versions=dict(retrieved.table_versions),
-        label_versions=dict(labels.table_versions), file_ids=tuple(retrieved.file_ids),
-        label_file_ids=labels.file_ids, features=tuple(features.columns), flow=dict(labels.flow),
+        task=task.name,
+        service=retrieved.service,
+        definitions_hash=retrieved.definitions_hash,
+        digest=retrieved.digest,
+        table_versions=dict(retrieved.table_versions),
+        label_versions=dict(labels.table_versions),
+        file_ids=tuple(retrieved.file_ids),
+        label_file_ids=labels.file_ids,
+        features=tuple(features.columns),
+        flow=dict(labels.flow),
     )
     require_pinned(lineage)
     groups = pd.factorize(given[task.group])[0].astype(np.intp)
@@ -92,8 +102,10 @@ def require_enough(dataset: Dataset, n_folds: int) -> None:
     for what, rows in kinds[:1] if survival else kinds:
         n = len(np.unique(dataset.groups[rows]))
         if n < needed:
-            raise UsageError(f"{dataset.task.name} has {n} patients {what} among {len(np.unique(dataset.groups))}; "
-                             f"{n_folds} folds need at least {needed}.")
+            raise UsageError(
+                f"{dataset.task.name} has {n} patients {what} among {len(np.unique(dataset.groups))}; "
+                f"{n_folds} folds need at least {needed}."
+            )
 
 
 def permuted(dataset: Dataset, seed: int) -> Dataset:

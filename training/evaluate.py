@@ -100,9 +100,7 @@ def fit_rows(
     dataset: Dataset, candidate: Candidate, rows: npt.NDArray[np.intp], seed: int
 ) -> tuple[Any, dict[str, object]]:
     """The candidate fitted on some rows, with the hyper-parameters chosen within them."""
-    return fit(
-        candidate, dataset.features.iloc[rows], dataset.target[rows], groups=dataset.groups[rows], seed=seed
-    )
+    return fit(candidate, dataset.features.iloc[rows], dataset.target[rows], groups=dataset.groups[rows], seed=seed)
 
 
 def _predict(dataset: Dataset, candidate: Candidate, models: Sequence[Any], folds: Sequence[Fold]) -> Predictions:

@@ -31,10 +31,15 @@ def importance(dataset: Dataset, evaluation: Evaluation, seed: int) -> dict[str,
     rng = np.random.default_rng(seed)
     whole = _concordance(dataset, evaluation, evaluation.predictions.score)
     return {
-        block: whole - float(np.mean([
-            _concordance(dataset, evaluation, _shuffled(dataset, evaluation, columns, names, rng))
-            for _ in range(repeats)
-        ]))
+        block: whole
+        - float(
+            np.mean(
+                [
+                    _concordance(dataset, evaluation, _shuffled(dataset, evaluation, columns, names, rng))
+                    for _ in range(repeats)
+                ]
+            )
+        )
         for block, names in blocks.items()
     }
 

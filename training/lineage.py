@@ -80,8 +80,10 @@ def require_pinned(lineage: Lineage) -> None:
         if not ok
     ]
     if missing:
-        raise UsageError(f"The training set of {lineage.task} cannot be pinned, so nothing was trained: it lacks "
-                         f"{' and '.join(missing)}.")
+        raise UsageError(
+            f"The training set of {lineage.task} cannot be pinned, so nothing was trained: it lacks "
+            f"{' and '.join(missing)}."
+        )
 
 
 def _are_versions(versions: Mapping[str, int]) -> bool:

@@ -102,8 +102,14 @@ def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
         steps = np.unique(np.append(0.0, time[rows & event]))
         curve = [survival.observed_survival(time[rows], event[rows], t) for t in steps]
         end = time[rows].max()
-        axes.step(np.append(steps, end), [*curve, curve[-1]], where="post", color=colour, linestyle=style,
-                  label=f"{name} (n={rows.sum()}, {int((rows & event).sum())} events)")
+        axes.step(
+            np.append(steps, end),
+            [*curve, curve[-1]],
+            where="post",
+            color=colour,
+            linestyle=style,
+            label=f"{name} (n={rows.sum()}, {int((rows & event).sum())} events)",
+        )
     axes.set_ylim(0, 1.02)
     axes.set_xlim(left=0)
     axes.legend(frameon=False, fontsize=8, title=f"Uno's C {_with_interval(evaluation, 'uno_c')}", title_fontsize=8)
@@ -112,7 +118,8 @@ def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
 
 def _survival_calibration(dataset: Dataset, evaluation: Evaluation, horizon: float) -> "Figure":
     figure, axes = _axes(
-        _title(evaluation, f"calibration at {horizon:.0f} days"), "Predicted survival",
+        _title(evaluation, f"calibration at {horizon:.0f} days"),
+        "Predicted survival",
         "Observed survival (Kaplan-Meier)",
     )
     predictions = evaluation.predictions
@@ -131,8 +138,13 @@ def _roc(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     for ranking in classes.rankings(evaluation.predictions.score, evaluation.predictions.fold):
         positive, negative = ranking.counts(truth, np.ones(len(truth)))
         if positive[-1] and negative[-1]:
-            axes.plot(np.append(0, negative / negative[-1]), np.append(0, positive / positive[-1]), color=ACCENT,
-                      alpha=0.6, linewidth=1)
+            axes.plot(
+                np.append(0, negative / negative[-1]),
+                np.append(0, positive / positive[-1]),
+                color=ACCENT,
+                alpha=0.6,
+                linewidth=1,
+            )
     axes.text(0.98, 0.04, f"AUROC {_with_interval(evaluation, 'auroc')}\none line a fold", ha="right", fontsize=8)
     return figure
 

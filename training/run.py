@@ -79,9 +79,7 @@ def train(
         tracker.mark_interrupted(task.name, fingerprint)
     if permute:
         dataset = permuted(dataset, seed)
-    training = _Training(
-        tracker, dataset, n_folds=folds, seed=seed, is_permuted=permute, fingerprint=fingerprint
-    )
+    training = _Training(tracker, dataset, n_folds=folds, seed=seed, is_permuted=permute, fingerprint=fingerprint)
     summaries = []
     for number, candidate in enumerate(task.candidates):
         tell(candidate.name, number + 2, total)
@@ -218,8 +216,13 @@ def _metrics(evaluation: "Evaluation") -> dict[str, float]:
         estimates["versus_reference"] = evaluation.versus_reference
     metrics: dict[str, float] = {}
     for name, e in estimates.items():
-        metrics |= {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high,
-                    f"{name}_fold_mean": e.fold_mean, f"{name}_fold_sd": e.fold_sd}
+        metrics |= {
+            name: e.value,
+            f"{name}_low": e.low,
+            f"{name}_high": e.high,
+            f"{name}_fold_mean": e.fold_mean,
+            f"{name}_fold_sd": e.fold_sd,
+        }
     return metrics
 
 
@@ -232,8 +235,13 @@ def _prediction_rows(dataset: "Dataset", evaluation: "Evaluation") -> "pd.DataFr
 
 def _summary(run: LoggedRun, *, is_new: bool) -> RunSummary:
     return RunSummary(
-        run.run_id, run.tags["task"], run.tags["model"], run.tags["is_baseline"] == "true",
-        run.tags["is_permuted"] == "true", is_new, run.metrics,
+        run.run_id,
+        run.tags["task"],
+        run.tags["model"],
+        run.tags["is_baseline"] == "true",
+        run.tags["is_permuted"] == "true",
+        is_new,
+        run.metrics,
     )
 
 

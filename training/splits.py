@@ -84,4 +84,3 @@ def fold_numbers(folds: Sequence[Fold], n_rows: int) -> Rows:
     for number, fold in enumerate(folds):
         numbers[fold.test] = number
     return numbers
-

@@ -8,8 +8,18 @@ from infra.errors import UsageError
 from infra.lake import Lake
 from training.tracking import Tracker
 
-_LEDGER = ("file_id", "masked_name", "source", "format", "site_id", "rows_in", "accepted", "quarantined", "duplicates",
-           "batch_id")
+_LEDGER = (
+    "file_id",
+    "masked_name",
+    "source",
+    "format",
+    "site_id",
+    "rows_in",
+    "accepted",
+    "quarantined",
+    "duplicates",
+    "batch_id",
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,15 @@ def trace(lake: Lake, run_id: str) -> Trace:
         }
     files = tuple(sorted(found.values(), key=lambda f: (f["source"], f["site_id"], f["file_id"])))
     return Trace(
-        run_id=run.run_id, task=lineage.task, model=run.tags.get("model", ""), service=lineage.service,
-        definitions_hash=lineage.definitions_hash, digest=lineage.digest, table_versions=lineage.table_versions,
-        label_versions=lineage.label_versions, flow=lineage.flow, files=files,
+        run_id=run.run_id,
+        task=lineage.task,
+        model=run.tags.get("model", ""),
+        service=lineage.service,
+        definitions_hash=lineage.definitions_hash,
+        digest=lineage.digest,
+        table_versions=lineage.table_versions,
+        label_versions=lineage.label_versions,
+        flow=lineage.flow,
+        files=files,
         unknown_files=tuple(sorted(wanted - set(found))),
     )

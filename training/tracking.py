@@ -198,12 +198,17 @@ class Recorder:
         tables = {f"gold.{n}": (lake.gold(n), v) for n, v in lineage.table_versions.items()}
         tables |= {f"silver.{n}": (lake.silver(n), v) for n, v in lineage.label_versions.items()}
         sets = [
-            (MetaDataset(DeltaDatasetSource(path=path, delta_table_version=version), name=name, digest=f"v{version}"),
-             "source")
+            (
+                MetaDataset(
+                    DeltaDatasetSource(path=path, delta_table_version=version), name=name, digest=f"v{version}"
+                ),
+                "source",
+            )
             for name, (path, version) in tables.items()
         ]
         whole = MetaDataset(
-            CodeDatasetSource({"feature_service": lineage.service}), name=lineage.service,
+            CodeDatasetSource({"feature_service": lineage.service}),
+            name=lineage.service,
             digest=lineage.digest[:DIGEST_LENGTH],
         )
         inputs = [
@@ -248,13 +253,23 @@ class Recorder:
         needed = ("scikit-learn", "scikit-survival", "numpy", "pandas", "cloudpickle")
         # Made here, because MLflow would put it into whatever experiment the process has active.
         logged = self.tracker.client.create_logged_model(
-            self.experiment_id, name=name, source_run_id=self.run_id, model_type=self.tags["model"],
+            self.experiment_id,
+            name=name,
+            source_run_id=self.run_id,
+            model_type=self.tags["model"],
             tags={k: v[:TEXT_LENGTH] for k, v in self.tags.items() if not k.startswith("mlflow.")},
         )
         with _tracking(self.tracker.uri):
             Model.log(
-                artifact_path=None, name=name, flavor=mlflow.sklearn, run_id=self.run_id, model_id=logged.model_id,
-                sk_model=model, signature=signature, serialization_format="cloudpickle", pyfunc_predict_fn=output,
+                artifact_path=None,
+                name=name,
+                flavor=mlflow.sklearn,
+                run_id=self.run_id,
+                model_id=logged.model_id,
+                sk_model=model,
+                signature=signature,
+                serialization_format="cloudpickle",
+                pyfunc_predict_fn=output,
                 pip_requirements=[f"{package}=={version(package)}" for package in needed],
             )
 

@@ -45,8 +45,12 @@ def feature_view(view: GoldView, entity: Entity) -> FeatureView:
         schema=[
             Field(name=view.join_key, dtype=String),
             *(
-                Field(name=f.name, dtype=FEAST_TYPES[f.type], description=f.description,
-                      tags={"unit": f.unit or "", "definition": f.definition, "sources": ", ".join(f.sources)})
+                Field(
+                    name=f.name,
+                    dtype=FEAST_TYPES[f.type],
+                    description=f.description,
+                    tags={"unit": f.unit or "", "definition": f.definition, "sources": ", ".join(f.sources)},
+                )
                 for f in view.features
             ),
         ],

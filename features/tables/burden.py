@@ -26,8 +26,10 @@ def build(silver: Silver) -> DataFrame:
         columns.append(F.max_by("tmb_per_mb", rank).alias(f"tmb_{short}_per_mb"))
         columns.append(F.max_by("n_counted", rank).alias(f"n_counted_{short}"))
     of_cbioportal = F.when(F.col("definition").startswith(DEFINITIONS["cbioportal"]), newest)
-    return snapshots(facts, "patient_id").groupBy(*SNAPSHOT).agg(
-        *columns, F.max_by("is_hypermutated", of_cbioportal).alias("is_hypermutated"), distinct_files()
+    return (
+        snapshots(facts, "patient_id")
+        .groupBy(*SNAPSHOT)
+        .agg(*columns, F.max_by("is_hypermutated", of_cbioportal).alias("is_hypermutated"), distinct_files())
     )
 
 
@@ -41,13 +43,24 @@ view = GoldView(
             feature
             for short, start in DEFINITIONS.items()
             for feature in (
-                Feature(f"tmb_{short}_per_mb", "double", f"Mutations per Mb by {start}.", DEFINITION, _SOURCES,
-                        "1/1000000{Base}"),
+                Feature(
+                    f"tmb_{short}_per_mb",
+                    "double",
+                    f"Mutations per Mb by {start}.",
+                    DEFINITION,
+                    _SOURCES,
+                    "1/1000000{Base}",
+                ),
                 Feature(f"n_counted_{short}", "int", f"Mutations that {start} counts.", DEFINITION, _SOURCES, "1"),
             )
         ),
-        Feature("is_hypermutated", "boolean", "Whether the burden by tmb.cbioportal-9class is over 17 per Mb.",
-                DEFINITION, ("mutational_burden.is_hypermutated",)),
+        Feature(
+            "is_hypermutated",
+            "boolean",
+            "Whether the burden by tmb.cbioportal-9class is over 17 per Mb.",
+            DEFINITION,
+            ("mutational_burden.is_hypermutated",),
+        ),
     ),
     build=build,
 )

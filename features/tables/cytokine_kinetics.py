@@ -38,8 +38,14 @@ _COURSE: dict[str, tuple[ColumnType, str, str]] = {
     "share_censored": ("double", "1", f"share of samples beyond a limit (counted as {SUBSTITUTION} or uloq)"),
     "n_samples": ("int", "1", "number of samples measured"),
 }
-_SOURCES = ("cytokine_result.value", "cytokine_result.operator", "cytokine_result.lloq", "cytokine_result.uloq",
-            "specimen.collected_time", "treatment.start_time")
+_SOURCES = (
+    "cytokine_result.value",
+    "cytokine_result.operator",
+    "cytokine_result.lloq",
+    "cytokine_result.uloq",
+    "specimen.collected_time",
+    "treatment.start_time",
+)
 
 
 def build(silver: Silver) -> DataFrame:
@@ -50,21 +56,32 @@ def build(silver: Silver) -> DataFrame:
         # After the versions are told apart: a correction may turn an unknown into a control.
         .where("sample_type = 'unknown' AND unit = 'pg/mL'")
         .select(
-            "patient_id", "sample_id", "analyte", _value().alias("value"),
-            F.col("operator").isin("<", ">").alias("is_censored"), *FACT_COLUMNS,
+            "patient_id",
+            "sample_id",
+            "analyte",
+            _value().alias("value"),
+            F.col("operator").isin("<", ">").alias("is_censored"),
+            *FACT_COLUMNS,
         )
         .where("value IS NOT NULL")
     )
     wells = snapshots_since_treatment(facts, silver["treatment"])
     # One map a snapshot, then its fields: far fewer aggregates than one for each feature.
     entry = F.when(F.col("analyte").isNotNull(), F.struct("analyte", F.struct(*_COURSE)))
-    by_patient = _course(_samples(wells)).groupBy(*SNAPSHOT).agg(
-        F.map_from_entries(F.collect_list(entry)).alias("course"), distinct_files()
+    by_patient = (
+        _course(_samples(wells))
+        .groupBy(*SNAPSHOT)
+        .agg(F.map_from_entries(F.collect_list(entry)).alias("course"), distinct_files())
     )
-    return by_patient.select(*SNAPSHOT, "file_ids", *(
-        F.col("course")[analyte][suffix].alias(f"{analyte.lower()}_{suffix}")
-        for analyte in ANALYTES for suffix in _COURSE
-    ))
+    return by_patient.select(
+        *SNAPSHOT,
+        "file_ids",
+        *(
+            F.col("course")[analyte][suffix].alias(f"{analyte.lower()}_{suffix}")
+            for analyte in ANALYTES
+            for suffix in _COURSE
+        ),
+    )
 
 
 def _value() -> Column:
@@ -97,8 +114,10 @@ def _course(samples: DataFrame) -> DataFrame:
         .withColumn("log2_value", F.when(F.col("value") > 0, F.log2("value")))
         .withColumn("counted", F.when(from_baseline, F.col("value")))
         .withColumn("day", F.when(from_baseline, days(time, F.min(FACT_TIME).over(Window.partitionBy(*group)))))
-        .withColumn("area", (F.col("day") - F.lag("day").over(in_order))
-                    * (F.col("counted") + F.lag("counted").over(in_order)) / 2)
+        .withColumn(
+            "area",
+            (F.col("day") - F.lag("day").over(in_order)) * (F.col("counted") + F.lag("counted").over(in_order)) / 2,
+        )
     )
     peak_time = F.min_by(FACT_TIME, F.when(F.col("counted").isNotNull(), F.struct(-F.col("counted"), time)))
     return timed.groupBy(*group).agg(
@@ -123,7 +142,8 @@ view = GoldView(
     inputs=("cytokine_result", "specimen", "treatment"),
     features=tuple(
         Feature(f"{analyte.lower()}_{suffix}", type_, f"{name}: {text}.", DEFINITION, _SOURCES, unit)
-        for analyte, name in ANALYTES.items() for suffix, (type_, unit, text) in _COURSE.items()
+        for analyte, name in ANALYTES.items()
+        for suffix, (type_, unit, text) in _COURSE.items()
     ),
     build=build,
 )

@@ -28,9 +28,14 @@ _FEATURES: dict[str, tuple[ColumnType, str | None, str]] = {
     "share_30_150nm_change": ("double", "1", "change of the share from 30 to 150 nm from baseline"),
     "n_samples": ("int", "1", "samples measured"),
 }
-_SOURCES = ("exosome_measurement.concentration_per_ml", "exosome_measurement.dilution_factor",
-            "exosome_measurement.is_dilution_applied", "exosome_measurement.bin_concentration_per_ml",
-            "specimen.collected_time", "treatment.start_time")
+_SOURCES = (
+    "exosome_measurement.concentration_per_ml",
+    "exosome_measurement.dilution_factor",
+    "exosome_measurement.is_dilution_applied",
+    "exosome_measurement.bin_concentration_per_ml",
+    "specimen.collected_time",
+    "treatment.start_time",
+)
 
 
 def build(silver: Silver) -> DataFrame:
@@ -39,24 +44,34 @@ def build(silver: Silver) -> DataFrame:
         laboratory_facts(silver["exosome_measurement"], silver["specimen"], exosome_measurement.key)
         .where("validity = 'valid' AND NOT is_instrument_average")
         .select(
-            "patient_id", "sample_id", undiluted().alias("concentration"), "mode_nm", "mean_nm", "d50_nm",
+            "patient_id",
+            "sample_id",
+            undiluted().alias("concentration"),
+            "mode_nm",
+            "mean_nm",
+            "d50_nm",
             F.try_divide(F.col("d90_nm") - F.col("d10_nm"), F.col("d50_nm")).alias("span"),
-            share_of_bins(*SMALL_NM).alias("share"), *FACT_COLUMNS,
+            share_of_bins(*SMALL_NM).alias("share"),
+            *FACT_COLUMNS,
         )
     )
     videos = snapshots_since_treatment(facts, silver["treatment"])
     change = F.try_divide(at_last("concentration"), at_baseline("concentration"))
-    return with_baseline(_samples(videos), list(SNAPSHOT)).groupBy(*SNAPSHOT).agg(
-        at_last("concentration").alias("concentration_per_ml"),
-        *(at_last(c).alias(c) for c in ("mode_nm", "mean_nm", "d50_nm", "span", "cv_videos")),
-        at_last("share").alias("share_30_150nm"),
-        at_last("n_videos").alias("n_videos"),
-        at_baseline("concentration").alias("baseline_concentration_per_ml"),
-        since_baseline(F.when(change > 0, F.log2(change))).alias("log2_concentration_change"),
-        since_baseline(at_last("mode_nm") - at_baseline("mode_nm")).alias("mode_change_nm"),
-        since_baseline(at_last("share") - at_baseline("share")).alias("share_30_150nm_change"),
-        F.count("sample_id").alias("n_samples"),
-        distinct_files(),
+    return (
+        with_baseline(_samples(videos), list(SNAPSHOT))
+        .groupBy(*SNAPSHOT)
+        .agg(
+            at_last("concentration").alias("concentration_per_ml"),
+            *(at_last(c).alias(c) for c in ("mode_nm", "mean_nm", "d50_nm", "span", "cv_videos")),
+            at_last("share").alias("share_30_150nm"),
+            at_last("n_videos").alias("n_videos"),
+            at_baseline("concentration").alias("baseline_concentration_per_ml"),
+            since_baseline(F.when(change > 0, F.log2(change))).alias("log2_concentration_change"),
+            since_baseline(at_last("mode_nm") - at_baseline("mode_nm")).alias("mode_change_nm"),
+            since_baseline(at_last("share") - at_baseline("share")).alias("share_30_150nm_change"),
+            F.count("sample_id").alias("n_samples"),
+            distinct_files(),
+        )
     )
 
 
@@ -76,9 +91,11 @@ def share_of_bins(low_nm: float, high_nm: float) -> Column:
     pairs = F.arrays_zip("bin_centre_nm", "bin_concentration_per_ml")
     zero = F.lit(0.0)
     within = F.aggregate(
-        pairs, zero,
-        lambda total, p: total + F.when(p["bin_centre_nm"].between(low_nm, high_nm), p["bin_concentration_per_ml"])
-        .otherwise(zero),
+        pairs,
+        zero,
+        lambda total, p: (
+            total + F.when(p["bin_centre_nm"].between(low_nm, high_nm), p["bin_concentration_per_ml"]).otherwise(zero)
+        ),
     )
     return F.try_divide(within, F.aggregate("bin_concentration_per_ml", zero, lambda total, n: total + n))
 

@@ -70,12 +70,16 @@ def first_fraction(treatment: DataFrame) -> DataFrame:
 
     One fact for each time that the answer changed: a forgotten first fraction may be reported late.
     """
-    fractions = versions(
-        treatment.where("kind = 'radiotherapy_fraction'"), treatment_table.key
-    ).select("patient_id", "start_time", *FACT_COLUMNS)
-    first = snapshots(fractions, "patient_id").groupBy("patient_id", "known_time").agg(
-        F.min("start_time").alias("first_fraction_time"),
-        F.min_by("file_ids", "start_time").alias("file_ids"),
+    fractions = versions(treatment.where("kind = 'radiotherapy_fraction'"), treatment_table.key).select(
+        "patient_id", "start_time", *FACT_COLUMNS
+    )
+    first = (
+        snapshots(fractions, "patient_id")
+        .groupBy("patient_id", "known_time")
+        .agg(
+            F.min("start_time").alias("first_fraction_time"),
+            F.min_by("file_ids", "start_time").alias("file_ids"),
+        )
     )
     by_time = Window.partitionBy("patient_id").orderBy("known_time")
     return (
@@ -110,9 +114,7 @@ def snapshots(facts: DataFrame, join_key: str) -> DataFrame:
     seen = (
         facts.repartition(join_key)
         .withColumn("instants", instants)
-        .withColumn(
-            "known_time", F.explode(F.filter("instants", lambda u: u >= F.col(USABLE_TIME)))
-        )
+        .withColumn("known_time", F.explode(F.filter("instants", lambda u: u >= F.col(USABLE_TIME))))
         .withColumn("event_time", F.max(FACT_TIME).over(known))
     )
     holds = F.col(SUPERSEDED_TIME).isNull() | (F.col("known_time") < F.col(SUPERSEDED_TIME))
@@ -128,9 +130,7 @@ def distinct_files() -> Column:
 
 
 def _superseded(timed: DataFrame, key: Sequence[str], known: Column) -> DataFrame:
-    later = (
-        Window.partitionBy(*key).orderBy(known, *_VERSION_ORDER).rowsBetween(1, Window.unboundedFollowing)
-    )
+    later = Window.partitionBy(*key).orderBy(known, *_VERSION_ORDER).rowsBetween(1, Window.unboundedFollowing)
     return timed.withColumn(SUPERSEDED_TIME, F.min(USABLE_TIME).over(later))
 
 

@@ -51,16 +51,32 @@ view = GoldView(
         Feature("n_series", "int", "Series of any modality.", DEFINITION, _SERIES, "1"),
         Feature("n_mr_studies", "int", "Studies with MR.", DEFINITION, _SERIES, "1"),
         *(
-            Feature(f"has_{s.lower()}", "boolean", f"Whether a {s} series was acquired.", DEFINITION,
-                    ("imaging_series.sequence_type",))
+            Feature(
+                f"has_{s.lower()}",
+                "boolean",
+                f"Whether a {s} series was acquired.",
+                DEFINITION,
+                ("imaging_series.sequence_type",),
+            )
             for s in SEQUENCES
         ),
-        Feature("field_strength_t", "double", "Highest field strength of an MR series.", DEFINITION,
-                ("imaging_series.field_strength_t",), "T"),
+        Feature(
+            "field_strength_t",
+            "double",
+            "Highest field strength of an MR series.",
+            DEFINITION,
+            ("imaging_series.field_strength_t",),
+            "T",
+        ),
         Feature("mr_follow_up_d", "double", "Days from the first MR to the last.", DEFINITION, _SERIES, "d"),
-        Feature("last_mr_after_first_fraction_d", "double",
-                "Days from the first fraction to the last MR; negative where the MR came before.", DEFINITION,
-                (*_SERIES, "treatment.start_time"), "d"),
+        Feature(
+            "last_mr_after_first_fraction_d",
+            "double",
+            "Days from the first fraction to the last MR; negative where the MR came before.",
+            DEFINITION,
+            (*_SERIES, "treatment.start_time"),
+            "d",
+        ),
     ),
     build=build,
 )

@@ -25,20 +25,31 @@ def build(silver: Silver) -> DataFrame:
     assays = snapshots_since_treatment(facts, silver["treatment"])
     # The platform is a group of its own: NPX of two platforms must never meet.
     group = [*SNAPSHOT, "platform", "analyte"]
-    course = with_baseline(_samples(assays), group).groupBy(*group).agg(
-        at_baseline("value").alias("baseline"),
-        at_last("value").alias("last"),
-        since_baseline(at_last("value") - at_baseline("value")).alias("change"),
-        F.count("value").cast("int").alias("n_samples"),
-        distinct_files(),
+    course = (
+        with_baseline(_samples(assays), group)
+        .groupBy(*group)
+        .agg(
+            at_baseline("value").alias("baseline"),
+            at_last("value").alias("last"),
+            since_baseline(at_last("value") - at_baseline("value")).alias("change"),
+            F.count("value").cast("int").alias("n_samples"),
+            distinct_files(),
+        )
     )
     protein = F.when(F.col("analyte").isNotNull(), F.struct("analyte", "baseline", "last", "change"))
-    panels = _one_platform(course).groupBy(*SNAPSHOT).agg(
-        F.array_sort(F.collect_list(protein)).alias("panel"),
-        F.max(F.when(F.col("analyte").isNotNull(), F.col("n_samples"))).alias("n_samples"),
-        *(F.max(F.when(F.col("analyte") == a, F.col(c))).alias(f"{a.lower()}_{c}_npx")
-          for a in ANALYTES for c in ("baseline", "change")),
-        distinct_files(),
+    panels = (
+        _one_platform(course)
+        .groupBy(*SNAPSHOT)
+        .agg(
+            F.array_sort(F.collect_list(protein)).alias("panel"),
+            F.max(F.when(F.col("analyte").isNotNull(), F.col("n_samples"))).alias("n_samples"),
+            *(
+                F.max(F.when(F.col("analyte") == a, F.col(c))).alias(f"{a.lower()}_{c}_npx")
+                for a in ANALYTES
+                for c in ("baseline", "change")
+            ),
+            distinct_files(),
+        )
     )
     return panels.select(
         "*",
@@ -70,13 +81,26 @@ view = GoldView(
     description="Olink proteins in blood before and during treatment, whole panels as arrays in the order of analytes.",
     inputs=("cytokine_result", "specimen", "treatment"),
     features=(
-        Feature("analytes", "array<string>", "Names of the proteins, sorted.", DEFINITION,
-                ("cytokine_result.analyte",)),
-        Feature("baseline_npx", "array<double>", "NPX in the last sample not after the first fraction.", DEFINITION,
-                _SOURCES, "{NPX}"),
+        Feature(
+            "analytes", "array<string>", "Names of the proteins, sorted.", DEFINITION, ("cytokine_result.analyte",)
+        ),
+        Feature(
+            "baseline_npx",
+            "array<double>",
+            "NPX in the last sample not after the first fraction.",
+            DEFINITION,
+            _SOURCES,
+            "{NPX}",
+        ),
         Feature("last_npx", "array<double>", "NPX in the last sample.", DEFINITION, _SOURCES, "{NPX}"),
-        Feature("change_npx", "array<double>", "Last less baseline; null before a later sample.", DEFINITION, _SOURCES,
-                "{NPX}"),
+        Feature(
+            "change_npx",
+            "array<double>",
+            "Last less baseline; null before a later sample.",
+            DEFINITION,
+            _SOURCES,
+            "{NPX}",
+        ),
         Feature("n_samples", "int", "Samples measured for the protein with the most.", DEFINITION, _SOURCES, "1"),
         *(
             Feature(f"{analyte.lower()}_{part}_npx", "double", f"{name}: {text}.", DEFINITION, _SOURCES, "{NPX}")

@@ -96,18 +96,37 @@ view = GoldView(
             Feature(name, "double", f"Median {text} of the minute.", DEFINITION, _SOURCES, unit)
             for name, (text, unit) in _LAST.items()
         ),
-        Feature("pulse_pressure_mmhg", "double", "Systolic less diastolic pressure of the minute.", DEFINITION,
-                _SOURCES, "mm[Hg]"),
+        Feature(
+            "pulse_pressure_mmhg",
+            "double",
+            "Systolic less diastolic pressure of the minute.",
+            DEFINITION,
+            _SOURCES,
+            "mm[Hg]",
+        ),
         *(
             Feature(name, "double", f"{text[0].upper()}{text[1:]}.", DEFINITION, _SOURCES, unit)
             for name, (_, text, unit) in _RAW.items()
         ),
-        Feature("map_area_lt65_1min_mmhg_min", "double", "Area of MAP below 65 mmHg in the minute.", DEFINITION,
-                _SOURCES, "mm[Hg].min"),
+        Feature(
+            "map_area_lt65_1min_mmhg_min",
+            "double",
+            "Area of MAP below 65 mmHg in the minute.",
+            DEFINITION,
+            _SOURCES,
+            "mm[Hg].min",
+        ),
         *(
-            Feature(name.format(w=w), "int" if name.endswith("_min") and "observed" in name else "double",
-                    f"Over {w} minutes: {text}.", DEFINITION, _SOURCES, unit)
-            for w in WINDOWS_MIN for name, (text, unit) in _WINDOW.items()
+            Feature(
+                name.format(w=w),
+                "int" if name.endswith("_min") and "observed" in name else "double",
+                f"Over {w} minutes: {text}.",
+                DEFINITION,
+                _SOURCES,
+                unit,
+            )
+            for w in WINDOWS_MIN
+            for name, (text, unit) in _WINDOW.items()
         ),
     ),
     build=build,

@@ -3,12 +3,8 @@
 from infra.checks import Between, Matches, NotBefore, NotNull, OneOf
 from infra.table import Column, Table
 
-PATIENT_ID = Column(
-    "patient_id", "string", "Pseudonym of the patient.", checks=(NotNull(), Matches("[a-z0-9]{26}"))
-)
-SAMPLE_ID = Column(
-    "sample_id", "string", "Pseudonym of the sample.", checks=(NotNull(), Matches("[a-z0-9]{26}"))
-)
+PATIENT_ID = Column("patient_id", "string", "Pseudonym of the patient.", checks=(NotNull(), Matches("[a-z0-9]{26}")))
+SAMPLE_ID = Column("sample_id", "string", "Pseudonym of the sample.", checks=(NotNull(), Matches("[a-z0-9]{26}")))
 OPTIONAL_SAMPLE_ID = Column("sample_id", "string", "Pseudonym of the sample.", checks=(Matches("[a-z0-9]{26}"),))
 
 patient = Table(
@@ -81,9 +77,7 @@ biomarker = Table(
         PATIENT_ID,
         OPTIONAL_SAMPLE_ID,
         Column("marker", "string", "Name of the marker (HGNC symbol where it has one).", checks=(NotNull(),)),
-        Column("value", "double", "Measured value, in `unit`.", checks=(
-            Between(0, 100, where="unit = '%'"),
-        )),
+        Column("value", "double", "Measured value, in `unit`.", checks=(Between(0, 100, where="unit = '%'"),)),
         Column("unit", "string", "UCUM unit of the value.", checks=(NotNull("warning", where="value IS NOT NULL"),)),
         Column("call", "string", "Categorical reading: methylated, unmethylated, grey, positive, mutant, wildtype ..."),
         Column("method", "string", "Assay, clone or score (pyrosequencing, SP263 TPS ...)."),
@@ -93,7 +87,7 @@ biomarker = Table(
 outcome = Table(
     name="outcome",
     grain="an endpoint of a patient",
-    description="Endpoints. For OS and PFS, outcome_time is the event, or the last day it was known not to have happened.",
+    description="Endpoints. For OS and PFS, outcome_time is the event, or the last day on which it was excluded.",
     key=("patient_id", "endpoint", "assessment"),
     columns=(
         PATIENT_ID,
@@ -104,7 +98,9 @@ outcome = Table(
             checks=(NotNull(), OneOf(("OS", "PFS", "DFS", "response", "pseudoprogression", "other"))),
         ),
         Column("assessment", "string", "Which assessment, for an endpoint judged more than once (first, week 12 ...)."),
-        Column("outcome_time", "timestamp", "When the endpoint was reached or last excluded (UTC).", checks=(NotNull(),)),
+        Column(
+            "outcome_time", "timestamp", "When the endpoint was reached or last excluded (UTC).", checks=(NotNull(),)
+        ),
         Column(
             "is_event",
             "boolean",
@@ -115,8 +111,10 @@ outcome = Table(
             "category",
             "string",
             "Category of the endpoint: CR, PR, SD, PD for response by RANO.",
-            checks=(OneOf(("CR", "PR", "SD", "PD"), where="endpoint = 'response'"),
-                    NotNull(where="endpoint = 'response'")),
+            checks=(
+                OneOf(("CR", "PR", "SD", "PD"), where="endpoint = 'response'"),
+                NotNull(where="endpoint = 'response'"),
+            ),
         ),
         Column("criterion", "string", "Criterion and version: RANO, iRANO, clinical ..."),
     ),

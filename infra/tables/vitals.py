@@ -22,10 +22,9 @@ SIGNALS = {
 }
 
 
-
 def _plausible() -> Iterator[Between]:
     """One check for each range, over the signals that share it: each check is a pass over its rows."""
-    ranges: dict[tuple[float, float], list[str]] = {}
+    ranges: dict[tuple[int, int], list[str]] = {}
     for name, (_, low, high, _, _) in SIGNALS.items():
         ranges.setdefault((low, high), []).append(name)
     for (low, high), names in ranges.items():
@@ -38,13 +37,23 @@ vital_sign = Table(
     description="Numerics of monitors. Missing values have no row; zeros that stand for missing are none.",
     key=("case_id", "signal", "device", "event_time"),
     columns=(
-        Column("patient_id", "string", "Pseudonym of the patient; null where the file names only the case.",
-               checks=(Matches("[a-z0-9]{26}"),)),
-        Column("case_id", "string", "Pseudonym of the case (operation, stay, record).",
-               checks=(NotNull(), Matches("[a-z0-9]{26}"))),
+        Column(
+            "patient_id",
+            "string",
+            "Pseudonym of the patient; null where the file names only the case.",
+            checks=(Matches("[a-z0-9]{26}"),),
+        ),
+        Column(
+            "case_id",
+            "string",
+            "Pseudonym of the case (operation, stay, record).",
+            checks=(NotNull(), Matches("[a-z0-9]{26}")),
+        ),
         Column("signal", "string", "Which vital sign.", checks=(NotNull(), OneOf(tuple(SIGNALS)))),
         Column(
-            "value", "double", "Value, in `unit`.",
+            "value",
+            "double",
+            "Value, in `unit`.",
             checks=(NotNull(), *_plausible()),
         ),
         Column("unit", "string", "UCUM unit.", checks=(NotNull(), OneOf(("mm[Hg]", "/min", "%", "Cel")))),

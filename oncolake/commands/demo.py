@@ -38,7 +38,7 @@ def demo(
         show.print_json(_as_json(result))
     else:
         _print(result, where)
-    if result.differences or not result.late_report.is_kept_out:
+    if result.differences or not all(late.is_kept_out for late in result.late_reports):
         raise typer.Exit(1)
 
 
@@ -50,16 +50,15 @@ def _as_json(result: "DemoResult") -> dict[str, object]:
         "runs": [r.as_json() for r in result.runs],
         "defects_planted": result.n_defects,
         "defect_differences": result.differences,
-        "late_report_kept_out": result.late_report.is_kept_out,
+        "late_reports_kept_out": [late.is_kept_out for late in result.late_reports],
         "seconds": result.meter.stages,
         "peak_memory_bytes": result.meter.peak_bytes,
     }
 
 
 def _print(result: "DemoResult", lake: "Lake") -> None:
-    from training.tasks import TASKS
-
     from oncolake.commands.training import print_comparison
+    from training.tasks import TASKS
 
     files = [f for b in result.batches for f in b.files]
     by_source: dict[str, list[int]] = {}
@@ -86,10 +85,11 @@ def _print(result: "DemoResult", lake: "Lake") -> None:
 
 
 def _print_checks(result: "DemoResult") -> None:
-    late = result.late_report
-    verdict = "kept out" if late.is_kept_out else "LEAKED"
-    show.out.print(f"Late report: {late.feature} of {late.planted:g}, reported after the time of prediction, was "
-                   f"{verdict}; looking ahead would have shown {late.looking_ahead}.", highlight=False)  # fmt: skip
+    for late in result.late_reports:
+        verdict = "kept out" if late.is_kept_out else "LEAKED"
+        then = "missing" if late.at_prediction is None else f"{late.at_prediction:g}"
+        show.out.print(f"Late report {verdict}: {late.feature} is {then} at the time of prediction, and "
+                       f"{late.planted:g} only after its report.", highlight=False)  # fmt: skip
     if result.differences is None:
         show.out.print("Planted defects: checked when their files first came; most files were known already.")
     elif result.differences:

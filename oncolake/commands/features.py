@@ -74,8 +74,9 @@ def materialize(
 @features.command()
 def get(
     service: Annotated[str, typer.Argument(help="Feature service, for example overall_survival_v1.")],
-    labels: Annotated[Path | None, typer.Option(help="CSV or parquet with the entity column and event_timestamp.")]
-    = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV or parquet with the entity column and event_timestamp.")
+    ] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Pseudonym: its features from the online store.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the frame here (.csv or .parquet).")] = None,
     lake: LakeOption = None,
@@ -111,10 +112,20 @@ def _read_labels(path: Path) -> "pd.DataFrame":
 
     if not path.exists():
         raise UsageError(f"There is no file {path}; expected labels as CSV or parquet.")
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise UsageError(
+            f"{path} cannot be read as labels ({type(error).__name__}); expected CSV or parquet."
+        ) from error
     if "event_timestamp" not in frame.columns:
         raise UsageError(f"{path} has no column event_timestamp; expected the entity column and event_timestamp.")
-    frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True)
+    try:
+        frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True)
+    except ValueError as error:
+        raise UsageError(
+            f"Column event_timestamp of {path} holds what is no time; expected 2024-03-28 14:05."
+        ) from error
     return frame
 
 

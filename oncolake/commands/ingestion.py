@@ -54,8 +54,10 @@ def print_report(report: object, most: int = 30) -> None:
     assert isinstance(report, BatchReport)
     order = {"rejected": 0, "ingested": 1, "unchanged": 2}
     files = sorted(report.files, key=lambda f: (order[f.status], -f.quarantined, f.path))
-    rows = [(Path(f.path).name, f.format, f.status, f.rows_in, f.accepted, f.quarantined, f.duplicates)
-            for f in files[:most]]
+    rows = [
+        (Path(f.path).name, f.format, f.status, f.rows_in, f.accepted, f.quarantined, f.duplicates)
+        for f in files[:most]
+    ]
     more = f" (the first {most} of {len(files)})" if len(files) > most else ""
     show.print_table(
         f"Batch {report.batch_id}: files{more}",

@@ -88,7 +88,7 @@ def _free(port: int) -> int:
 
 
 def _wait(name: str, url: str, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
-    port = int(url.split(":")[2].split("/")[0])
+    port = int(url.split(":")[2].split("/", maxsplit=1)[0])
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as client:

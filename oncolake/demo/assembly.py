@@ -60,18 +60,31 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
     defects += _bad_files(files, patients)
     defects += _second_delivery(files, patients)
     late_report, late_file = _late_cytokine(files, late_il6, late_visit, seed)
-    defects.append(defect(
-        late_file, "late_report",
-        "IL6 of a week 4 sample, far above anything else, reported after the landmark (see planted_late_report)."))
-    orphan_file = next(p for p, c in sorted(files.items()) if p.startswith(f"{FIRST}/boston/cytokine") and
-                       orphan.encode() in c)
-    defects.append(defect(orphan_file, "orphan_sample", "Results of a sample that no specimen table knows; the number "
-                          "of such samples is `orphan_samples`.", orphan_samples=1))
+    defects.append(
+        defect(
+            late_file,
+            "late_report",
+            "IL6 of a week 4 sample, far above anything else, reported after the landmark (see planted_late_report).",
+        )
+    )
+    orphan_file = next(
+        p for p, c in sorted(files.items()) if p.startswith(f"{FIRST}/boston/cytokine") and orphan.encode() in c
+    )
+    defects.append(
+        defect(
+            orphan_file,
+            "orphan_sample",
+            "Results of a sample that no specimen table knows; the number of such samples is `orphan_samples`.",
+            orphan_samples=1,
+        )
+    )
     truth = Truth(
-        seed=seed, n_patients=n_patients,
+        seed=seed,
+        n_patients=n_patients,
         patients=tuple(_true_patient(p, cases[p.index], files) for p in patients),
         planted_late_report=(late_report, *reports),
-        orphan_samples=(orphan,), late_specimens=late_specimens,
+        orphan_samples=(orphan,),
+        late_specimens=late_specimens,
     )
     return files, truth, sorted(defects, key=lambda d: (d.file, d.kind))
 
@@ -98,6 +111,7 @@ def _prepared(patients: tuple[Patient, ...]) -> tuple[tuple[Patient, ...], dict[
 
 def _late_sample(patients: tuple[Patient, ...]) -> tuple[Patient, Visit]:
     """A week 4 sample of a patient who lives long enough to see its result come late."""
+
     def in_week_4(patient: Patient) -> list[Visit]:
         return [v for v in patient.visits if v.timepoint == "week 4" and v.has_cytokines]
 
@@ -136,8 +150,9 @@ def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) ->
         ("toulouse", "negative_concentration", "concentration_per_ml", "A video with a negative concentration."),
         ("boston", "size_out_of_range", "d50_nm", "A video with a median diameter of 7200 nm."),
     ):
-        patient, visit = next((p, v) for p in patients for v in p.visits
-                              if p.hospital.site_id == site_id and v.has_exosomes)
+        patient, visit = next(
+            (p, v) for p in patients for v in p.visits if p.hospital.site_id == site_id and v.has_exosomes
+        )
         summary = exosome.measure(patient, visit, seed)
         number = next(i for i, v in enumerate(summary.videos) if v.validity == "OK")
         if kind == "negative_concentration":
@@ -150,12 +165,12 @@ def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) ->
     patient = _pick(patients, lambda p: p.hospital.site_id == "berlin", "berlin")
     path = f"{FIRST}/berlin/vitals/{monitor_files.case_id(patient)}.csv"
     made.append(plant.implausible_pressures(files, path, patient.hospital))
-    return made + plant.bad_mutations(
-        files, f"{FIRST}/boston/mutations/glioma_boston", f"{FIRST}/toulouse/mutations")
+    return made + plant.bad_mutations(files, f"{FIRST}/boston/mutations/glioma_boston", f"{FIRST}/toulouse/mutations")
 
 
-def _clinical(files: Files, patients: tuple[Patient, ...], late_pdl1: dict[str, float],
-              seed: int) -> tuple[list[LateReport], tuple[str, ...], list[Defect]]:
+def _clinical(
+    files: Files, patients: tuple[Patient, ...], late_pdl1: dict[str, float], seed: int
+) -> tuple[list[LateReport], tuple[str, ...], list[Defect]]:
     """The clinical tables of both deliveries. Returns the late reports, the late specimens, the defects."""
     of = {h.site_id: [p for p in patients if p.hospital is h] for h in HOSPITALS}
     late = tuple(v.sample_id for p in of["berlin"] for v in p.visits if v.timepoint == "week 2")[:N_LATE_SPECIMENS]
@@ -188,14 +203,26 @@ def _clinical(files: Files, patients: tuple[Patient, ...], late_pdl1: dict[str, 
     resaved = f"{SECOND}/berlin/clinical/treatment_export.csv"
     files[resaved] = ("\r\n".join(";".join(row) for row in treatments) + "\r\n").encode("utf-8-sig")
     made += [
-        defect(resaved, "resaved_copy", "The first delivery's treatments, re-saved by a spreadsheet: other bytes, "
-               "no new row.", duplicates=len(treatments) - 1),
+        defect(
+            resaved,
+            "resaved_copy",
+            "The first delivery's treatments, re-saved by a spreadsheet: other bytes, no new row.",
+            duplicates=len(treatments) - 1,
+        ),
         defect(second["berlin/specimen"], "late_specimens", "Samples whose results came in the first delivery."),
-        *(defect(r.file, "correction" if r.visible_before is not None else "late_report",
-                 "A PD-L1 result of before the landmark, reported after it (see planted_late_report).")
-          for r in reports),
-        *(defect(second[f"{site_id}/outcome"], "correction", "New versions of survival and progression.")
-          for site_id in of if f"{site_id}/outcome" in second),
+        *(
+            defect(
+                r.file,
+                "correction" if r.visible_before is not None else "late_report",
+                "A PD-L1 result of before the landmark, reported after it (see planted_late_report).",
+            )
+            for r in reports
+        ),
+        *(
+            defect(second[f"{site_id}/outcome"], "correction", "New versions of survival and progression.")
+            for site_id in of
+            if f"{site_id}/outcome" in second
+        ),
     ]
     return reports, late, made
 
@@ -212,14 +239,23 @@ def _late_biomarkers(
         event = clinical.tumour_time(patient)
         known = _after_landmark(patient)
         rows = later.setdefault(name, [list(clinical.BIOMARKER_HEADER)])
-        rows.append(clinical.biomarker_row(patient, "PD-L1", percent, "positive", event=event, report=known,
-                                           digits=0))
-        reports.append(LateReport(
-            table="biomarker", site_id=hospital.site_id, patient_id=patient.patient_id,
-            sample_id=patient.tumour_sample_id, marker="PD-L1", value=percent, unit="%",
-            event_time=hospital.utc(event), known_time=hospital.utc(known),
-            landmark_time=hospital.utc(patient.landmark), visible_before=patient.pdl1_percent,
-            file=f"{SECOND}/{hospital.site_id}/clinical/biomarker.csv"))
+        rows.append(clinical.biomarker_row(patient, "PD-L1", percent, "positive", event=event, report=known, digits=0))
+        reports.append(
+            LateReport(
+                table="biomarker",
+                site_id=hospital.site_id,
+                patient_id=patient.patient_id,
+                sample_id=patient.tumour_sample_id,
+                marker="PD-L1",
+                value=percent,
+                unit="%",
+                event_time=hospital.utc(event),
+                known_time=hospital.utc(known),
+                landmark_time=hospital.utc(patient.landmark),
+                visible_before=patient.pdl1_percent,
+                file=f"{SECOND}/{hospital.site_id}/clinical/biomarker.csv",
+            )
+        )
     return reports
 
 
@@ -239,10 +275,19 @@ def _late_cytokine(files: Files, patient: Patient, visit: Visit, seed: int) -> t
     path = f"{SECOND}/{hospital.site_id}/cytokine/{plate.file_name}"
     files[path] = cytokine.plate_csv(plate)
     late = LateReport(
-        table="cytokine_result", site_id=hospital.site_id, patient_id=patient.patient_id, sample_id=visit.sample_id,
-        marker="IL6", value=LATE_IL6_PG_ML, unit="pg/mL", event_time=hospital.utc(visit.collected),
-        known_time=hospital.utc(plate.stop), landmark_time=hospital.utc(patient.landmark), visible_before=None,
-        file=path)
+        table="cytokine_result",
+        site_id=hospital.site_id,
+        patient_id=patient.patient_id,
+        sample_id=visit.sample_id,
+        marker="IL6",
+        value=LATE_IL6_PG_ML,
+        unit="pg/mL",
+        event_time=hospital.utc(visit.collected),
+        known_time=hospital.utc(plate.stop),
+        landmark_time=hospital.utc(patient.landmark),
+        visible_before=None,
+        file=path,
+    )
     return late, path
 
 
@@ -257,20 +302,39 @@ def _second_delivery(files: Files, patients: tuple[Patient, ...]) -> list[Defect
     original = max(p for p in files if p.startswith(f"{FIRST}/boston/exosome/"))
     path = f"{SECOND}/boston/exosome/Copy of {original.rsplit('/', 1)[1]}"
     files[path] = files[original]
-    return [defect(path, "redelivered_bytes", "The bytes of a file of the first delivery under another name.",
-                   status="unchanged")]
+    return [
+        defect(
+            path,
+            "redelivered_bytes",
+            "The bytes of a file of the first delivery under another name.",
+            status="unchanged",
+        )
+    ]
 
 
 def _true_patient(p: Patient, case: MonitorCase, files: Files) -> TruePatient:
     below, observed = case.hypotensive_minutes()
     modalities = {
-        "imaging": bool(p.scans), "exosome": any(v.has_exosomes for v in p.visits),
-        "cytokine": any(v.has_cytokines for v in p.visits), "mutations": p.is_sequenced, "vitals": True,
+        "imaging": bool(p.scans),
+        "exosome": any(v.has_exosomes for v in p.visits),
+        "cytokine": any(v.has_cytokines for v in p.visits),
+        "mutations": p.is_sequenced,
+        "vitals": True,
     }
     return TruePatient(
-        patient_id=p.patient_id, site_id=p.hospital.site_id, first_fraction_time=p.hospital.utc(p.first_fraction),
-        landmark_time=p.hospital.utc(p.landmark), latent=p.latent, survival_lp=p.latent.survival_lp,
-        response_probability=p.latent.response_probability, os_days=p.os_days, is_dead=p.is_dead,
-        pfs_days=p.pfs_days, is_progressed=p.is_progressed, is_responder=p.is_responder, hypotensive_minutes=below,
-        observed_minutes=observed, modalities=tuple(name for name, has in modalities.items() if has),
+        patient_id=p.patient_id,
+        site_id=p.hospital.site_id,
+        first_fraction_time=p.hospital.utc(p.first_fraction),
+        landmark_time=p.hospital.utc(p.landmark),
+        latent=p.latent,
+        survival_lp=p.latent.survival_lp,
+        response_probability=p.latent.response_probability,
+        os_days=p.os_days,
+        is_dead=p.is_dead,
+        pfs_days=p.pfs_days,
+        is_progressed=p.is_progressed,
+        is_responder=p.is_responder,
+        hypotensive_minutes=below,
+        observed_minutes=observed,
+        modalities=tuple(name for name, has in modalities.items() if has),
     )

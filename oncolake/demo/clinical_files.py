@@ -58,33 +58,64 @@ def treatment_rows(patients: Iterable[Patient], until: date = FIRST_CUTOFF) -> R
         if p.dexamethasone_mg is not None:
             start = p.first_fraction - timedelta(days=3, hours=1)
             given.append(("corticosteroid", "dexamethasone", start, timedelta(days=24), p.dexamethasone_mg, "mg"))
-        given += [("radiotherapy_fraction", "stereotactic radiotherapy", f, timedelta(minutes=25), DOSE_GY, "Gy")
-                  for f in p.fractions]
+        given += [
+            ("radiotherapy_fraction", "stereotactic radiotherapy", f, timedelta(minutes=25), DOSE_GY, "Gy")
+            for f in p.fractions
+        ]
         given += [("immunotherapy", "durvalumab", i, timedelta(minutes=60), DURVALUMAB_MG, "mg") for i in p.infusions]
         site = p.hospital
         rows += [
-            [p.patient_id, kind, site.word(agent), site.write_time(start), site.write_time(start + length),
-             "" if dose is None else site.write_number(dose), unit]
-            for kind, agent, start, length, dose, unit in given if start.date() <= until
+            [
+                p.patient_id,
+                kind,
+                site.word(agent),
+                site.write_time(start),
+                site.write_time(start + length),
+                "" if dose is None else site.write_number(dose),
+                unit,
+            ]
+            for kind, agent, start, length, dose, unit in given
+            if start.date() <= until
         ]
     return rows
 
 
-BIOMARKER_HEADER = ["patient_id", "sample_id", "marker", "value", "unit", "call", "method", "measured_time",
-                    "report_time"]
+BIOMARKER_HEADER = [
+    "patient_id",
+    "sample_id",
+    "marker",
+    "value",
+    "unit",
+    "call",
+    "method",
+    "measured_time",
+    "report_time",
+]
 
 
-def biomarker_row(p: Patient, marker: str, value: float | None, call: str, *, event: datetime, report: datetime,
-                  digits: int = 1) -> list[str]:
+def biomarker_row(
+    p: Patient, marker: str, value: float | None, call: str, *, event: datetime, report: datetime, digits: int = 1
+) -> list[str]:
     """One marker result; tumour markers carry the tumour's sample."""
     site = p.hospital
     method, unit = {
-        "MGMT": ("pyrosequencing", "%"), "PD-L1": ("SP263 TPS", "%"), "IDH1": ("IHC R132H", ""),
+        "MGMT": ("pyrosequencing", "%"),
+        "PD-L1": ("SP263 TPS", "%"),
+        "IDH1": ("IHC R132H", ""),
         "KPS": ("clinician", "{score}"),
     }[marker]
     text = "" if value is None else site.write_number(value, digits)
-    return [p.patient_id, "" if marker == "KPS" else p.tumour_sample_id, marker, text,
-            "" if value is None else unit, call, method, site.write_time(event), site.write_time(report)]
+    return [
+        p.patient_id,
+        "" if marker == "KPS" else p.tumour_sample_id,
+        marker,
+        text,
+        "" if value is None else unit,
+        call,
+        method,
+        site.write_time(event),
+        site.write_time(report),
+    ]
 
 
 def biomarker_rows(patients: Iterable[Patient], seed: int) -> Rows:
@@ -118,8 +149,16 @@ def mgmt_call(percent: float) -> str:
     return "grey" if percent <= 12 else "methylated"
 
 
-OUTCOME_HEADER = ["patient_id", "endpoint", "assessment", "outcome_time", "is_event", "category", "criterion",
-                  "report_time"]
+OUTCOME_HEADER = [
+    "patient_id",
+    "endpoint",
+    "assessment",
+    "outcome_time",
+    "is_event",
+    "category",
+    "criterion",
+    "report_time",
+]
 
 
 def outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
@@ -129,8 +168,18 @@ def outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
         rows += _survival(p.seen_until(FIRST_CUTOFF), FIRST_CUTOFF, seed)
         if p.response is not None:
             site, judged = p.hospital, p.day(84)
-            rows.append([p.patient_id, "response", "week 12", site.write_date(judged), "", p.response, "RANO",
-                         site.write_date(judged + timedelta(days=3))])
+            rows.append(
+                [
+                    p.patient_id,
+                    "response",
+                    "week 12",
+                    site.write_date(judged),
+                    "",
+                    p.response,
+                    "RANO",
+                    site.write_date(judged + timedelta(days=3)),
+                ]
+            )
     return rows
 
 
@@ -153,11 +202,13 @@ def _survival(p: Patient, cutoff: date, seed: int) -> Rows:
     delays = {"OS": int(rng.integers(2, DAYS_TO_REPORT)), "PFS": int(rng.integers(2, DAYS_TO_REPORT))}
     rows = []
     for endpoint, days, is_event, criterion in (
-        ("OS", p.os_days, p.is_dead, ""), ("PFS", p.pfs_days, p.is_progressed, "RANO"),
+        ("OS", p.os_days, p.is_dead, ""),
+        ("PFS", p.pfs_days, p.is_progressed, "RANO"),
     ):
         ended = p.day(days)
         report = ended + timedelta(days=delays[endpoint]) if is_event else cutoff + timedelta(days=DAYS_TO_REPORT)
         flag = site.word("true" if is_event else "false")
-        rows.append([p.patient_id, endpoint, "final", site.write_date(ended), flag, "", criterion,
-                     site.write_date(report)])
+        rows.append(
+            [p.patient_id, endpoint, "final", site.write_date(ended), flag, "", criterion, site.write_date(report)]
+        )
     return rows

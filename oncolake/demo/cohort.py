@@ -41,9 +41,7 @@ class Cohort:
     defects: tuple[Defect, ...]
 
 
-def generate(
-    landing: Path, n_patients: int = 120, seed: int = 20260101, progress: Progress | None = None
-) -> Cohort:
+def generate(landing: Path, n_patients: int = 120, seed: int = 20260101, progress: Progress | None = None) -> Cohort:
     """Writes the cohort below `landing` with its truth.json and defects.json, and returns what was made.
 
     Files that are there already with the same content are left untouched. progress: called with what is being done,

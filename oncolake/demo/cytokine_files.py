@@ -174,8 +174,10 @@ def _blocks(plate: Plate) -> Iterable[list[str]]:
     median = np.round(net + blank + rng.uniform(-2, 2, truly.shape), 1)
     is_blank = [well.sample.startswith("Background") for well in plate.wells]
     result = [
-        ["0" if is_blank[i] else _reported(value, lower[j], upper[j], _is_known(plate.wells[i]))
-         for j, value in enumerate(row)]
+        [
+            "0" if is_blank[i] else _reported(value, lower[j], upper[j], _is_known(plate.wells[i]))
+            for j, value in enumerate(row)
+        ]
         for i, row in enumerate(truly)
     ]
     yield from _per_well(plate, "Median", _cells(median), counts)
@@ -188,13 +190,25 @@ def _blocks(plate: Plate) -> Iterable[list[str]]:
     yield from _expected(plate, "Standard Expected Concentration", "Standard")
     yield from _expected(plate, "Control Expected Concentration", "Control")
     yield from _analytes("Per Bead Count", ["BeadID:", *BEADS], ["Per Bead:", *["50"] * len(ANALYTES)])
-    yield from _block("Dilution Factor", ["Location", "Sample", "Dilution Factor"], (
-        [_location(i), well.sample, str(well.dilution)] for i, well in enumerate(plate.wells)))
+    yield from _block(
+        "Dilution Factor",
+        ["Location", "Sample", "Dilution Factor"],
+        ([_location(i), well.sample, str(well.dilution)] for i, well in enumerate(plate.wells)),
+    )
     yield from _analytes("Analysis Types", ["AnalysisType", *["Logistic 5P"] * len(ANALYTES)])
-    yield from _block("Warnings/Errors", ["Location", "Status", "Message"], (
-        [_location(i).partition("(")[2].rstrip(")"), "Warning",
-         "The acquisition had at least one region that did not reach the maximum count.  (0x4FF010AB)"]
-        for i, row in enumerate(counts) if row.min() < 50))
+    yield from _block(
+        "Warnings/Errors",
+        ["Location", "Status", "Message"],
+        (
+            [
+                _location(i).partition("(")[2].rstrip(")"),
+                "Warning",
+                "The acquisition had at least one region that did not reach the maximum count.  (0x4FF010AB)",
+            ]
+            for i, row in enumerate(counts)
+            if row.min() < 50
+        ),
+    )
 
 
 def _is_known(well: Well) -> bool:
@@ -228,9 +242,11 @@ def _block(name: str, header: list[str], rows: Iterable[list[str]]) -> Iterable[
 
 
 def _per_well(plate: Plate, name: str, cells: list[list[str]], counts: npt.NDArray[np.int64]) -> Iterable[list[str]]:
-    return _block(name, ["Location", "Sample", *ANALYTES, "Total Events"], (
-        [_location(i), well.sample, *cells[i], str(int(counts[i].sum() * 1.2))]
-        for i, well in enumerate(plate.wells)))
+    return _block(
+        name,
+        ["Location", "Sample", *ANALYTES, "Total Events"],
+        ([_location(i), well.sample, *cells[i], str(int(counts[i].sum() * 1.2))] for i, well in enumerate(plate.wells)),
+    )
 
 
 def _averages(plate: Plate, name: str, cells: list[list[str]]) -> Iterable[list[str]]:
@@ -245,6 +261,12 @@ def _analytes(name: str, *rows: list[str]) -> Iterable[list[str]]:
 
 
 def _expected(plate: Plate, name: str, prefix: str) -> Iterable[list[str]]:
-    return _block(name, ["Reagent", *ANALYTES], (
-        [well.sample, *(f"{v:.2f}" for v in well.concentrations)]
-        for well in plate.wells if well.sample.startswith(prefix)))
+    return _block(
+        name,
+        ["Reagent", *ANALYTES],
+        (
+            [well.sample, *(f"{v:.2f}" for v in well.concentrations)]
+            for well in plate.wells
+            if well.sample.startswith(prefix)
+        ),
+    )

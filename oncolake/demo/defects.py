@@ -30,8 +30,17 @@ class Defect:
     expected: dict[str, object] = field(hash=False)
 
 
-def defect(path: str, kind: str, description: str, *, status: str = "ingested", quarantined: int = 0,
-           duplicates: int = 0, reason: str | None = None, **more: object) -> Defect:
+def defect(
+    path: str,
+    kind: str,
+    description: str,
+    *,
+    status: str = "ingested",
+    quarantined: int = 0,
+    duplicates: int = 0,
+    reason: str | None = None,
+    **more: object,
+) -> Defect:
     """A defect of the file at a path of the landing folder."""
     delivery, site_id, source = path.split("/")[:3]
     expected = {"status": status, "quarantined": quarantined, "duplicates": duplicates, "reason": reason, **more}
@@ -70,14 +79,34 @@ def bad_clinical_rows(tables: dict[str, Rows], path_of: dict[str, str]) -> list[
     repeated = tables["toulouse/biomarker"]
     repeated += [list(row) for row in repeated[1:3]]
     return [
-        defect(path_of["boston/outcome"], "unknown_category", "A response of NE, which is none of CR, PR, SD, PD.",
-               quarantined=1, reason="category"),
-        defect(path_of["toulouse/treatment"], "missing_patient", "A treatment of nobody.",
-               quarantined=1, reason="patient_id"),
-        defect(path_of["berlin/specimen"], "no_date", "A sample collected on 31 February.",
-               quarantined=1, reason="collected_time"),
-        defect(path_of["boston/biomarker"], "ragged_row", "A row with two cells more than the header.",
-               quarantined=1, reason="cells"),
+        defect(
+            path_of["boston/outcome"],
+            "unknown_category",
+            "A response of NE, which is none of CR, PR, SD, PD.",
+            quarantined=1,
+            reason="category",
+        ),
+        defect(
+            path_of["toulouse/treatment"],
+            "missing_patient",
+            "A treatment of nobody.",
+            quarantined=1,
+            reason="patient_id",
+        ),
+        defect(
+            path_of["berlin/specimen"],
+            "no_date",
+            "A sample collected on 31 February.",
+            quarantined=1,
+            reason="collected_time",
+        ),
+        defect(
+            path_of["boston/biomarker"],
+            "ragged_row",
+            "A row with two cells more than the header.",
+            quarantined=1,
+            reason="cells",
+        ),
         defect(path_of["toulouse/biomarker"], "repeated_rows", "Two rows twice in one file.", duplicates=2),
     ]
 
@@ -93,10 +122,16 @@ def bad_mutations(files: Files, folder: str, other_folder: str) -> list[Defect]:
     bare = f"{other_folder}/rerun/data_mutations_v2.maf"
     files[bare] = b"Hugo_Symbol\tChromosome\tStart_Position\nTP53\t17\t7577121\nPTEN\t10\t89692905\n"
     return [
-        defect(path, "position_zero", "A mutation at position 0 of its chromosome.", quarantined=1,
-               reason="start_position"),
-        defect(bare, "missing_columns", "A MAF without classification, alleles and sample.", status="rejected",
-               reason="column"),
+        defect(
+            path, "position_zero", "A mutation at position 0 of its chromosome.", quarantined=1, reason="start_position"
+        ),
+        defect(
+            bare,
+            "missing_columns",
+            "A MAF without classification, alleles and sample.",
+            status="rejected",
+            reason="column",
+        ),
     ]
 
 
@@ -111,7 +146,8 @@ def bad_files(files: Files, delivery: str, dicom: str, exosome_folder: str) -> l
     files[cut] = files[dicom][: files[dicom].index(b"MRI BRAIN") + 4]
     note = f"{exosome_folder}/LISEZMOI.txt"
     files[note] = "Les échantillons ont été décongelés une seule fois.\r\nMerci de prévenir le laboratoire.\r\n".encode(
-        "cp1252")
+        "cp1252"
+    )
     return [
         defect(photo, "binary_named_csv", "A photograph named .csv.", status="rejected", reason="binary"),
         defect(empty, "empty_file", "A file of 0 bytes.", status="rejected", reason="empty"),

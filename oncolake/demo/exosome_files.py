@@ -218,8 +218,12 @@ def _sizes(summary: Summary) -> list[list[str]]:
     rows += [
         ["Valid Tracks", *(f"{v.tracks}.0" for v in summary.videos)],
         ["Graph Data"],
-        ["Bin centre (nm)", *["Concentration (particles / ml)"] * len(summary.videos), "Concentration average",
-         "Standard Error"],
+        [
+            "Bin centre (nm)",
+            *["Concentration (particles / ml)"] * len(summary.videos),
+            "Concentration average",
+            "Standard Error",
+        ],
         *_bins(summary),
         [],
         ["Percentile", *["Size (nm)"] * len(summary.videos)],

@@ -9,23 +9,66 @@ import numpy as np
 from oncolake.demo.study import Patient, rng_of
 
 SEQUENCES: dict[str, dict[str, Any]] = {
-    "T1": {"text": ("t1_mprage_tra", "AX T1 ", "sT1W_3D_TFE"), "EchoTime": 2.4, "RepetitionTime": 1900.0,
-           "InversionTime": 900.0, "FlipAngle": 9.0, "ScanningSequence": ["GR", "IR"], "MRAcquisitionType": "3D",
-           "SliceThickness": 1.0},
-    "T1GD": {"text": ("t1_mprage_tra_+C", "AX T1 POST GAD", "sT1W_3D_TFE +Gd"), "EchoTime": 2.4,
-             "RepetitionTime": 1900.0, "InversionTime": 900.0, "FlipAngle": 9.0, "ScanningSequence": ["GR", "IR"],
-             "MRAcquisitionType": "3D", "SliceThickness": 1.0, "ContrastBolusAgent": "Gadobutrol"},
-    "T2": {"text": ("t2_tse_tra", "AX  T2 FSE", "T2W_TSE"), "EchoTime": 98.0, "RepetitionTime": 5200.0,
-           "FlipAngle": 150.0, "ScanningSequence": "SE", "MRAcquisitionType": "2D", "SliceThickness": 4.0},
-    "FLAIR": {"text": ("t2_tirm_tra_dark-fluid", "AX T2 FLAIR", "FLAIR_longTR"), "EchoTime": 120.0,
-              "RepetitionTime": 9000.0, "InversionTime": 2500.0, "FlipAngle": 150.0,
-              "ScanningSequence": ["SE", "IR"], "MRAcquisitionType": "2D", "SliceThickness": 4.0},
-    "DWI": {"text": ("ep2d_diff_3scan_trace", "AX DWI b1000", "DWI_high_b"), "EchoTime": 80.0,
-            "RepetitionTime": 6300.0, "FlipAngle": 90.0, "ScanningSequence": "EP", "MRAcquisitionType": "2D",
-            "SliceThickness": 5.0, "DiffusionBValue": 1000.0},
-    "DSC": {"text": ("ep2d_perf_DSC", "AX PERFUSION DSC", "DSC_PERF"), "EchoTime": 30.0, "RepetitionTime": 1500.0,
-            "FlipAngle": 90.0, "ScanningSequence": ["EP", "GR"], "MRAcquisitionType": "2D", "SliceThickness": 5.0,
-            "ContrastBolusAgent": "Gadobutrol"},
+    "T1": {
+        "text": ("t1_mprage_tra", "AX T1 ", "sT1W_3D_TFE"),
+        "EchoTime": 2.4,
+        "RepetitionTime": 1900.0,
+        "InversionTime": 900.0,
+        "FlipAngle": 9.0,
+        "ScanningSequence": ["GR", "IR"],
+        "MRAcquisitionType": "3D",
+        "SliceThickness": 1.0,
+    },
+    "T1GD": {
+        "text": ("t1_mprage_tra_+C", "AX T1 POST GAD", "sT1W_3D_TFE +Gd"),
+        "EchoTime": 2.4,
+        "RepetitionTime": 1900.0,
+        "InversionTime": 900.0,
+        "FlipAngle": 9.0,
+        "ScanningSequence": ["GR", "IR"],
+        "MRAcquisitionType": "3D",
+        "SliceThickness": 1.0,
+        "ContrastBolusAgent": "Gadobutrol",
+    },
+    "T2": {
+        "text": ("t2_tse_tra", "AX  T2 FSE", "T2W_TSE"),
+        "EchoTime": 98.0,
+        "RepetitionTime": 5200.0,
+        "FlipAngle": 150.0,
+        "ScanningSequence": "SE",
+        "MRAcquisitionType": "2D",
+        "SliceThickness": 4.0,
+    },
+    "FLAIR": {
+        "text": ("t2_tirm_tra_dark-fluid", "AX T2 FLAIR", "FLAIR_longTR"),
+        "EchoTime": 120.0,
+        "RepetitionTime": 9000.0,
+        "InversionTime": 2500.0,
+        "FlipAngle": 150.0,
+        "ScanningSequence": ["SE", "IR"],
+        "MRAcquisitionType": "2D",
+        "SliceThickness": 4.0,
+    },
+    "DWI": {
+        "text": ("ep2d_diff_3scan_trace", "AX DWI b1000", "DWI_high_b"),
+        "EchoTime": 80.0,
+        "RepetitionTime": 6300.0,
+        "FlipAngle": 90.0,
+        "ScanningSequence": "EP",
+        "MRAcquisitionType": "2D",
+        "SliceThickness": 5.0,
+        "DiffusionBValue": 1000.0,
+    },
+    "DSC": {
+        "text": ("ep2d_perf_DSC", "AX PERFUSION DSC", "DSC_PERF"),
+        "EchoTime": 30.0,
+        "RepetitionTime": 1500.0,
+        "FlipAngle": 90.0,
+        "ScanningSequence": ["EP", "GR"],
+        "MRAcquisitionType": "2D",
+        "SliceThickness": 5.0,
+        "ContrastBolusAgent": "Gadobutrol",
+    },
 }
 SERIES_OF = {
     # timepoint: (always scanned, scanned in most)
@@ -49,13 +92,28 @@ def dicom_files(patient: Patient, seed: int) -> dict[str, bytes]:
             for instance in range(1, 3 if rng.random() < SHARE_SECOND_INSTANCE else 2):
                 moment = when + timedelta(minutes=6 * series, seconds=int(rng.integers(0, 60)))
                 path = f"{patient.patient_id}/ST{number:02d}/SE{series:04d}/IM{instance:04d}.dcm"
-                files[path] = _dicom(patient, seed, rng, place=(number, series, instance), sequence=sequence,
-                                     study_time=when, acquired=moment)
+                files[path] = _dicom(
+                    patient,
+                    seed,
+                    rng,
+                    place=(number, series, instance),
+                    sequence=sequence,
+                    study_time=when,
+                    acquired=moment,
+                )
     return files
 
 
-def _dicom(patient: Patient, seed: int, rng: np.random.Generator, *, place: tuple[int, int, int], sequence: str,
-           study_time: datetime, acquired: datetime) -> bytes:
+def _dicom(
+    patient: Patient,
+    seed: int,
+    rng: np.random.Generator,
+    *,
+    place: tuple[int, int, int],
+    sequence: str,
+    study_time: datetime,
+    acquired: datetime,
+) -> bytes:
     from pydicom import dcmwrite
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
@@ -70,7 +128,9 @@ def _dicom(patient: Patient, seed: int, rng: np.random.Generator, *, place: tupl
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"  # MR Image Storage
     meta.MediaStorageSOPInstanceUID = uid(number, series, instance)
     meta.TransferSyntaxUID = {
-        "explicit": ExplicitVRLittleEndian, "implicit": ImplicitVRLittleEndian, "big_endian": ExplicitVRBigEndian,
+        "explicit": ExplicitVRLittleEndian,
+        "implicit": ImplicitVRLittleEndian,
+        "big_endian": ExplicitVRBigEndian,
     }[hospital.transfer_syntax]
     ds = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SpecificCharacterSet = "ISO_IR 192"

@@ -24,7 +24,9 @@ def differences(
         got = {"status": report.status, "quarantined": report.quarantined, "duplicates": report.duplicates}
         if any(got[key] != wanted[key] for key in got):
             kind = defect.kind if defect else "nothing planted"
-            found.append(f"{name} ({kind}): expected {_brief(wanted)}, got {_brief(got)} {report.reason or ''}".rstrip())
+            found.append(
+                f"{name} ({kind}): expected {_brief(wanted)}, got {_brief(got)} {report.reason or ''}".rstrip()
+            )
             continue
         word = defect.expected.get("reason") if defect else None
         said = {report.reason or ""} | reasons.get(report.file_id or "", set())

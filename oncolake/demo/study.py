@@ -160,26 +160,44 @@ def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Pat
     infusions = tuple(
         fractions[-1] + timedelta(days=INFUSION_INTERVAL_DAYS * k, hours=4)
         for k in range(MAX_INFUSIONS)
-        if 7 + INFUSION_INTERVAL_DAYS * k < pfs_days and fractions[-1].date() + timedelta(
-            days=INFUSION_INTERVAL_DAYS * k) <= FIRST_CUTOFF
+        if 7 + INFUSION_INTERVAL_DAYS * k < pfs_days
+        and fractions[-1].date() + timedelta(days=INFUSION_INTERVAL_DAYS * k) <= FIRST_CUTOFF
     )
     methylated_percent = 13 + 60 * rng.beta(1.6, 2.5) if latent.is_mgmt_methylated else 4.5 * rng.beta(1.3, 2.0)
     if rng.random() < 0.07:  # the grey zone of the assay, whatever the truth
         methylated_percent = rng.uniform(5.5, 11.5)
     pdl1 = float(np.clip(round(exp(1.2 + 1.3 * rng.standard_normal())), 0, 90))
     return Patient(
-        index=index, hospital=hospital, patient_id=patient_id, family=family, given=given,
-        is_female=bool(rng.random() < 0.4), birth_date=born, wave=wave, latent=latent,
-        surgery=datetime.combine(first.date() - timedelta(days=int(rng.integers(32, 56))),
-                                 time(int(rng.integers(8, 13)), int(rng.integers(0, 60)))),
-        fractions=fractions, infusions=infusions, visits=visits, scans=_scans(rng, first, survival),
-        tumour_sample_id=f"{patient_id}-TU1", is_sequenced=bool(rng.random() < 0.8),
+        index=index,
+        hospital=hospital,
+        patient_id=patient_id,
+        family=family,
+        given=given,
+        is_female=bool(rng.random() < 0.4),
+        birth_date=born,
+        wave=wave,
+        latent=latent,
+        surgery=datetime.combine(
+            first.date() - timedelta(days=int(rng.integers(32, 56))),
+            time(int(rng.integers(8, 13)), int(rng.integers(0, 60))),
+        ),
+        fractions=fractions,
+        infusions=infusions,
+        visits=visits,
+        scans=_scans(rng, first, survival),
+        tumour_sample_id=f"{patient_id}-TU1",
+        is_sequenced=bool(rng.random() < 0.8),
         mgmt_percent=float(methylated_percent) if rng.random() < 0.94 else None,
-        pdl1_percent=pdl1 if rng.random() < 0.85 else None, has_kps=bool(rng.random() < 0.97),
+        pdl1_percent=pdl1 if rng.random() < 0.85 else None,
+        has_kps=bool(rng.random() < 0.97),
         is_idh1_mutant=bool(rng.random() < 0.06),
         dexamethasone_mg=float(rng.choice([2, 4, 8])) if rng.random() < 0.4 else None,
-        os_days=os_days, is_dead=is_dead, pfs_days=pfs_days, is_progressed=is_progressed,
-        is_responder=is_responder, response=_category(rng, is_responder, progression <= response_day),
+        os_days=os_days,
+        is_dead=is_dead,
+        pfs_days=pfs_days,
+        is_progressed=is_progressed,
+        is_responder=is_responder,
+        response=_category(rng, is_responder, progression <= response_day),
     )
 
 
@@ -201,8 +219,15 @@ def _weekdays_after(moment: datetime, days: int) -> datetime:
     return moment
 
 
-def _visits(rng: np.random.Generator, patient_id: str, first: datetime, survival: int, *, has_cytokines: bool,
-            has_exosomes: bool) -> tuple[Visit, ...]:
+def _visits(
+    rng: np.random.Generator,
+    patient_id: str,
+    first: datetime,
+    survival: int,
+    *,
+    has_cytokines: bool,
+    has_exosomes: bool,
+) -> tuple[Visit, ...]:
     visits = []
     draws_week_6 = rng.random() < 0.5
     for timepoint, day in VISIT_DAYS.items():

@@ -29,13 +29,29 @@ def table(name: str, *rows: Mapping[str, Any]) -> pa.Table:
 
 
 def fraction(patient: str, start: float, known: float | None = None, **more: Any) -> dict[str, Any]:
-    return {"patient_id": patient, "kind": "radiotherapy_fraction", "start_time": start, "event_time": start,
-            "known_time": start if known is None else known, "file_id": "fractions", "dose": 3.5, "unit": "Gy", **more}
+    return {
+        "patient_id": patient,
+        "kind": "radiotherapy_fraction",
+        "start_time": start,
+        "event_time": start,
+        "known_time": start if known is None else known,
+        "file_id": "fractions",
+        "dose": 3.5,
+        "unit": "Gy",
+        **more,
+    }
 
 
 def specimen(sample: str, patient: str, collected: float, known: float | None = None, **more: Any) -> dict[str, Any]:
-    return {"sample_id": sample, "patient_id": patient, "collected_time": collected, "event_time": collected,
-            "known_time": collected if known is None else known, "file_id": "specimens", **more}
+    return {
+        "sample_id": sample,
+        "patient_id": patient,
+        "collected_time": collected,
+        "event_time": collected,
+        "known_time": collected if known is None else known,
+        "file_id": "specimens",
+        **more,
+    }
 
 
 def build(spark: Any, view: str, **silver: pa.Table) -> list[dict[str, Any]]:
@@ -47,9 +63,7 @@ def build(spark: Any, view: str, **silver: pa.Table) -> list[dict[str, Any]]:
 
     declared = VIEWS[view]
     frames = {
-        name: spark.createDataFrame(
-            silver.get(name, table(name)).to_pylist(), TABLES[name].ddl()
-        )
+        name: spark.createDataFrame(silver.get(name, table(name)).to_pylist(), TABLES[name].ddl())
         for name in declared.inputs
     }
     rows = gold_rows(declared, frames)

@@ -20,25 +20,30 @@ def day(n: float) -> datetime:
 
 
 def labels(*rows: tuple[str | None, float | None]) -> pa.Table:
-    return pa.table({
-        "patient_id": pa.array([k for k, _ in rows], pa.string()),
-        "t": pa.array([None if t is None else day(t) for _, t in rows], TIME),
-    })
+    return pa.table(
+        {
+            "patient_id": pa.array([k for k, _ in rows], pa.string()),
+            "t": pa.array([None if t is None else day(t) for _, t in rows], TIME),
+        }
+    )
 
 
 def history(*rows: tuple[str | None, float | None, float | None, object]) -> pa.Table:
     """Rows of (patient, event day, known day, value)."""
-    return pa.table({
-        "patient_id": pa.array([r[0] for r in rows], pa.string()),
-        "event_time": pa.array([None if r[1] is None else day(r[1]) for r in rows], TIME),
-        "known_time": pa.array([None if r[2] is None else day(r[2]) for r in rows], TIME),
-        "value": pa.array([r[3] for r in rows]),
-    })
+    return pa.table(
+        {
+            "patient_id": pa.array([r[0] for r in rows], pa.string()),
+            "event_time": pa.array([None if r[1] is None else day(r[1]) for r in rows], TIME),
+            "known_time": pa.array([None if r[2] is None else day(r[2]) for r in rows], TIME),
+            "value": pa.array([r[3] for r in rows]),
+        }
+    )
 
 
 def values(left: pa.Table, right: pa.Table, **options: object) -> list[object]:
-    joined = as_of_join(left, right, keys=["patient_id"], label_time="t", event_time="event_time",
-                        known_time="known_time", **options)  # type: ignore[arg-type]
+    joined = as_of_join(
+        left, right, keys=["patient_id"], label_time="t", event_time="event_time", known_time="known_time", **options
+    )  # type: ignore[arg-type]
     assert joined.num_rows == left.num_rows
     assert joined.schema == right.schema
     return joined["value"].to_pylist()
@@ -46,7 +51,7 @@ def values(left: pa.Table, right: pa.Table, **options: object) -> list[object]:
 
 FACTS = history(
     ("a", 0, 0, "first"),
-    ("a", 5, 20, "late report"),       # drawn on day 5, reported on day 20
+    ("a", 5, 20, "late report"),  # drawn on day 5, reported on day 20
     ("a", 10, 10, "second"),
     ("a", 10, 12, "second, corrected"),
     ("b", 3, 3, "b"),
@@ -57,12 +62,12 @@ FACTS = history(
     ("t", "expected"),
     [
         (-1, None),
-        (0, "first"),                   # usable at the very instant at which it is known
-        (7, "first"),                   # the late report is not known yet
+        (0, "first"),  # usable at the very instant at which it is known
+        (7, "first"),  # the late report is not known yet
         (10, "second"),
         (11.99, "second"),
         (12, "second, corrected"),
-        (20, "second, corrected"),      # the late report is about an earlier event: it never wins again
+        (20, "second, corrected"),  # the late report is about an earlier event: it never wins again
         (99, "second, corrected"),
     ],
 )
@@ -106,13 +111,19 @@ def test_an_empty_history_and_no_labels() -> None:
 
 
 def test_composite_keys_never_run_together() -> None:
-    facts = pa.table({
-        "x": ["1", "11"], "y": ["11", "1"], "event_time": pa.array([day(0)] * 2, TIME),
-        "known_time": pa.array([day(0)] * 2, TIME), "value": ["1|11", "11|1"],
-    })
+    facts = pa.table(
+        {
+            "x": ["1", "11"],
+            "y": ["11", "1"],
+            "event_time": pa.array([day(0)] * 2, TIME),
+            "known_time": pa.array([day(0)] * 2, TIME),
+            "value": ["1|11", "11|1"],
+        }
+    )
     probes = pa.table({"x": ["11", "1"], "y": ["1", "11"], "t": pa.array([day(1)] * 2, TIME)})
-    joined = as_of_join(probes, facts, keys=["x", "y"], label_time="t", event_time="event_time",
-                        known_time="known_time")
+    joined = as_of_join(
+        probes, facts, keys=["x", "y"], label_time="t", event_time="event_time", known_time="known_time"
+    )
     assert joined["value"].to_pylist() == ["11|1", "1|11"]
 
 
@@ -143,8 +154,9 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence() -> None:
     with pytest.raises(UsageError, match="expected timestamps"):
         values(pa.table({"patient_id": ["a"], "t": [1]}), FACTS)
     with pytest.raises(UsageError, match="known_only=False"):
-        as_of_join(labels(("a", 1)), FACTS, keys=["patient_id"], label_time="t", event_time="event_time",
-                   known_time=None)
+        as_of_join(
+            labels(("a", 1)), FACTS, keys=["patient_id"], label_time="t", event_time="event_time", known_time=None
+        )
 
 
 def test_latest_rows_is_the_join_with_every_key_asked_now() -> None:
@@ -180,8 +192,13 @@ LABELS = st.lists(st.tuples(KEY, INSTANT), max_size=20)
 
 
 @settings(max_examples=1500, deadline=None)
-@given(rows=HISTORY, probes=LABELS, ttl=st.one_of(st.none(), st.integers(0, 8)), known_only=st.booleans(),
-       order=st.randoms(use_true_random=False))
+@given(
+    rows=HISTORY,
+    probes=LABELS,
+    ttl=st.one_of(st.none(), st.integers(0, 8)),
+    known_only=st.booleans(),
+    order=st.randoms(use_true_random=False),
+)
 def test_equals_the_oracle(
     rows: list[Row], probes: list[tuple[str | None, int | None]], ttl: int | None, known_only: bool, order: object
 ) -> None:

@@ -13,8 +13,13 @@ from tests.features.silver import specimen, table
 
 
 def burden(sample: str, per_mb: float) -> dict[str, Any]:
-    return {"sample_id": sample, "definition": "tmb.maftools/50Mb", "n_counted": 9, "tmb_per_mb": per_mb,
-            "reporting_delay_days": 21.0}
+    return {
+        "sample_id": sample,
+        "definition": "tmb.maftools/50Mb",
+        "n_counted": 9,
+        "tmb_per_mb": per_mb,
+        "reporting_delay_days": 21.0,
+    }
 
 
 def files(lake: Lake) -> set[str]:
@@ -31,7 +36,8 @@ def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any,
     first = build_gold(lambda: spark, lake, ["burden", "clinical_profile"], progress=done.append)
     assert done == ["burden", "clinical_profile"]
     assert {name: (v.rows, v.is_new) for name, v in first.items()} == {
-        "burden": (1, True), "clinical_profile": (0, True),
+        "burden": (1, True),
+        "clinical_profile": (0, True),
     }
     before = files(lake)
 
@@ -41,8 +47,9 @@ def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any,
     }
     assert files(lake) == before
 
-    deltalake.write_deltalake(lake.silver("mutational_burden"), table("mutational_burden", burden("u", 2.0)),
-                              mode="append")
+    deltalake.write_deltalake(
+        lake.silver("mutational_burden"), table("mutational_burden", burden("u", 2.0)), mode="append"
+    )
     deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("u", "q", 1)), mode="append")
     third = build_gold(lambda: spark, lake, ["burden", "clinical_profile"])
     assert (third["burden"].version, third["burden"].rows) == (first["burden"].version + 1, 2)

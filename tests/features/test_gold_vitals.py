@@ -14,8 +14,16 @@ MINUTE = 1 / 1440
 
 def value(minute: float, signal: str, number: float, known: float | None = None, **more: Any) -> dict[str, Any]:
     at = day(0) + timedelta(minutes=minute)
-    return {"case_id": "op", "signal": signal, "value": number, "unit": "mm[Hg]", "device": "monitor",
-            "event_time": at, "known_time": at if known is None else day(0) + timedelta(minutes=known), **more}
+    return {
+        "case_id": "op",
+        "signal": signal,
+        "value": number,
+        "unit": "mm[Hg]",
+        "device": "monitor",
+        "event_time": at,
+        "known_time": at if known is None else day(0) + timedelta(minutes=known),
+        **more,
+    }
 
 
 def minutes(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
@@ -26,14 +34,32 @@ def minutes(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
 
 
 def test_bins_of_a_minute_hold_the_median_and_end_when_it_ends(spark: Any) -> None:
-    rows = build(spark, "vital_window", vital_sign=table(
-        "vital_sign",
-        value(0.0, "MAP", 80), value(0.5, "MAP", 70), value(0.9, "MAP", 61),
-        value(0.2, "SBP", 120), value(0.2, "DBP", 60), value(0.3, "NIBP_MAP", 20),
-        value(1.0, "MAP", 60), value(1.5, "HR", 75),
-    ))
-    assert minutes(rows, "minute", "known_minute", "map_mmhg", "pulse_pressure_mmhg", "hr_per_min",
-                   "map_min_1min_mmhg", "map_max_1min_mmhg", "map_area_lt65_1min_mmhg_min") == [
+    rows = build(
+        spark,
+        "vital_window",
+        vital_sign=table(
+            "vital_sign",
+            value(0.0, "MAP", 80),
+            value(0.5, "MAP", 70),
+            value(0.9, "MAP", 61),
+            value(0.2, "SBP", 120),
+            value(0.2, "DBP", 60),
+            value(0.3, "NIBP_MAP", 20),
+            value(1.0, "MAP", 60),
+            value(1.5, "HR", 75),
+        ),
+    )
+    assert minutes(
+        rows,
+        "minute",
+        "known_minute",
+        "map_mmhg",
+        "pulse_pressure_mmhg",
+        "hr_per_min",
+        "map_min_1min_mmhg",
+        "map_max_1min_mmhg",
+        "map_area_lt65_1min_mmhg_min",
+    ) == [
         (1, 1, 70.0, 60.0, None, 61.0, 80.0, 0.0),
         (2, 2, 60.0, None, 75.0, 60.0, 60.0, 5.0),
     ]
@@ -43,13 +69,31 @@ def test_bins_of_a_minute_hold_the_median_and_end_when_it_ends(spark: Any) -> No
 
 def test_windows_look_back_over_the_clock_and_leave_gaps_empty(spark: Any) -> None:
     # MAP 70, 64, 60, then three minutes without MAP, then 66.
-    rows = build(spark, "vital_window", vital_sign=table(
-        "vital_sign", value(0, "MAP", 70), value(1, "MAP", 64), value(2, "MAP", 60), value(4, "HR", 80),
-        value(6, "MAP", 66),
-    ))
-    assert minutes(rows, "minute", "map_mmhg", "map_observed_5min_min", "map_mean_5min_mmhg", "map_min_5min_mmhg",
-                   "map_max_5min_mmhg", "map_area_lt65_5min_mmhg_min", "map_twa_lt65_5min_mmhg",
-                   "map_slope_5min_mmhg_per_min", "map_sd_5min_mmhg") == [
+    rows = build(
+        spark,
+        "vital_window",
+        vital_sign=table(
+            "vital_sign",
+            value(0, "MAP", 70),
+            value(1, "MAP", 64),
+            value(2, "MAP", 60),
+            value(4, "HR", 80),
+            value(6, "MAP", 66),
+        ),
+    )
+    assert minutes(
+        rows,
+        "minute",
+        "map_mmhg",
+        "map_observed_5min_min",
+        "map_mean_5min_mmhg",
+        "map_min_5min_mmhg",
+        "map_max_5min_mmhg",
+        "map_area_lt65_5min_mmhg_min",
+        "map_twa_lt65_5min_mmhg",
+        "map_slope_5min_mmhg_per_min",
+        "map_sd_5min_mmhg",
+    ) == [
         (1, 70.0, 1, 70.0, 70.0, 70.0, 0.0, 0.0, None, None),
         (2, 64.0, 2, 67.0, 64.0, 70.0, 1.0, 0.5, -6.0, 4.2426),
         (3, 60.0, 3, 64.6667, 60.0, 70.0, 6.0, 2.0, -5.0, 5.0332),
@@ -61,10 +105,17 @@ def test_windows_look_back_over_the_clock_and_leave_gaps_empty(spark: Any) -> No
 
 
 def test_a_late_value_makes_the_windows_that_hold_it_known_late(spark: Any) -> None:
-    rows = build(spark, "vital_window", vital_sign=table(
-        "vital_sign", value(0, "MAP", 70), value(1, "MAP", 80, known=9), value(70, "MAP", 75),
-        value(0, "MAP", 72, known=30, file_id="correction"),
-    ))
+    rows = build(
+        spark,
+        "vital_window",
+        vital_sign=table(
+            "vital_sign",
+            value(0, "MAP", 70),
+            value(1, "MAP", 80, known=9),
+            value(70, "MAP", 75),
+            value(0, "MAP", 72, known=30, file_id="correction"),
+        ),
+    )
     assert minutes(rows, "minute", "known_minute", "map_mmhg", "file_ids") == [
         (1, 30, 72.0, ["correction"]),
         (2, 30, 80.0, ["correction", "vital_sign-file"]),

@@ -27,11 +27,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def ask(*rows: tuple[str, float]) -> pd.DataFrame:
-    return pd.DataFrame({
-        "patient_id": [p for p, _ in rows],
-        "event_timestamp": pd.to_datetime([day(n) for _, n in rows], utc=True),
-        "is_event": [bool(i % 2) for i in range(len(rows))],
-    }, index=range(100, 100 + len(rows)))
+    return pd.DataFrame(
+        {
+            "patient_id": [p for p, _ in rows],
+            "event_timestamp": pd.to_datetime([day(n) for _, n in rows], utc=True),
+            "is_event": [bool(i % 2) for i in range(len(rows))],
+        },
+        index=range(100, 100 + len(rows)),
+    )
 
 
 def test_one_row_a_label_in_label_order(lake: Lake) -> None:
@@ -39,8 +42,15 @@ def test_one_row_a_label_in_label_order(lake: Lake) -> None:
     got = retrieve(lake, SURVIVAL, labels).frame
     pd.testing.assert_frame_equal(got[labels.columns], labels.reset_index(drop=True))
     assert list(got.columns) == [*labels.columns, *served(SURVIVAL)]
-    shown = got[["clinical_profile__karnofsky", "clinical_profile__is_female", "clinical_profile__n_fractions_given",
-                 "cytokine_kinetics__il6_last_pg_per_ml", "olink_profile__il6_baseline_npx"]]
+    shown = got[
+        [
+            "clinical_profile__karnofsky",
+            "clinical_profile__is_female",
+            "clinical_profile__n_fractions_given",
+            "cytokine_kinetics__il6_last_pg_per_ml",
+            "olink_profile__il6_baseline_npx",
+        ]
+    ]
     nan = float("nan")
     expected = pd.DataFrame(
         [
@@ -67,7 +77,13 @@ def test_a_late_report_that_would_leak_is_absent_by_default(lake: Lake) -> None:
 def test_names_exactly_the_files_of_the_rows_used(lake: Lake) -> None:
     assert retrieve(lake, SURVIVAL, ask(("a", 3))).file_ids == ("clinic-1",)
     assert retrieve(lake, SURVIVAL, ask(("a", 15), ("b", 9))).file_ids == (
-        "burden", "clinic-1", "clinic-2", "exosome_summary", "imaging_availability", "olink", "plate-1",
+        "burden",
+        "clinic-1",
+        "clinic-2",
+        "exosome_summary",
+        "imaging_availability",
+        "olink",
+        "plate-1",
     )
     assert retrieve(lake, SURVIVAL, ask(("stranger", 3))).file_ids == ()
 
@@ -77,8 +93,11 @@ def test_pinned_versions_rebuild_an_old_training_set(tmp_path: Path) -> None:
     apply(lake)
     labels = ask(("a", 30), ("b", 9))
     before = retrieve(lake, SURVIVAL, labels)
-    write_gold(lake, "clinical_profile", {"patient_id": "a", "event_time": day(25), "known_time": day(25),
-                                          "karnofsky": 60.0, "file_ids": ["clinic-3"]})
+    write_gold(
+        lake,
+        "clinical_profile",
+        {"patient_id": "a", "event_time": day(25), "known_time": day(25), "karnofsky": 60.0, "file_ids": ["clinic-3"]},
+    )
     after = retrieve(lake, SURVIVAL, labels)
     replayed = retrieve(lake, SURVIVAL, labels, versions=before.table_versions)
 
@@ -101,10 +120,12 @@ def test_a_lake_that_was_moved_needs_no_second_apply(tmp_path: Path) -> None:
 
 def test_vital_windows_expire_after_five_minutes(lake: Lake) -> None:
     minutes = [0.5, 3, 10, 15, 15.1]
-    labels = pd.DataFrame({
-        "case_id": ["op"] * len(minutes),
-        "event_timestamp": pd.to_datetime([day(0) + timedelta(minutes=m) for m in minutes], utc=True),
-    })
+    labels = pd.DataFrame(
+        {
+            "case_id": ["op"] * len(minutes),
+            "event_timestamp": pd.to_datetime([day(0) + timedelta(minutes=m) for m in minutes], utc=True),
+        }
+    )
     got = retrieve(lake, "hypotension_v1", labels).frame["vital_window__map_mmhg"]
     assert got.isna().tolist() == [True, False, False, False, True]
     assert got.dropna().tolist() == [77.0, 70.0, 70.0]

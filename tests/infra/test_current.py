@@ -24,9 +24,19 @@ def write(lake: Lake, table_name: str, rows: list[dict[str, object]]) -> None:
 
 
 def marker(value: float, known: int, ingested: int = 20, file_row: int = 0, **others: object) -> dict[str, object]:
-    return {"patient_id": "p", "sample_id": None, "marker": "KPS", "method": None, "event_time": day(1),
-            "value": value, "known_time": day(known), "ingested_at": day(ingested), "file_row": file_row,
-            "file_id": "f", **others}
+    return {
+        "patient_id": "p",
+        "sample_id": None,
+        "marker": "KPS",
+        "method": None,
+        "event_time": day(1),
+        "value": value,
+        "known_time": day(known),
+        "ingested_at": day(ingested),
+        "file_row": file_row,
+        "file_id": "f",
+        **others,
+    }
 
 
 @pytest.fixture
@@ -38,15 +48,19 @@ def values(table: pa.Table) -> list[object]:
     return sorted(table["value"].to_pylist())
 
 
-@pytest.mark.parametrize(("rows", "expected"), [
-    ([marker(70, known=2), marker(80, known=5), marker(60, known=3)], [80]),
-    ([marker(70, known=2, ingested=20), marker(80, known=2, ingested=21)], [80]),
-    ([marker(70, known=2, file_row=4), marker(80, known=2, file_row=1)], [80]),
-    ([marker(70, known=2), marker(80, known=3, patient_id="q")], [70, 80]),
-    ([marker(70, known=2), marker(80, known=3, event_time=day(2))], [70, 80]),
-    ([marker(70, known=2), {**marker(80, known=3), "known_time": None}], [70]),
-    ([], []),
-], ids=["latest known", "ingested last", "first record", "other patient", "other event", "null known", "none"])
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([marker(70, known=2), marker(80, known=5), marker(60, known=3)], [80]),
+        ([marker(70, known=2, ingested=20), marker(80, known=2, ingested=21)], [80]),
+        ([marker(70, known=2, file_row=4), marker(80, known=2, file_row=1)], [80]),
+        ([marker(70, known=2), marker(80, known=3, patient_id="q")], [70, 80]),
+        ([marker(70, known=2), marker(80, known=3, event_time=day(2))], [70, 80]),
+        ([marker(70, known=2), {**marker(80, known=3), "known_time": None}], [70]),
+        ([], []),
+    ],
+    ids=["latest known", "ingested last", "first record", "other patient", "other event", "null known", "none"],
+)
 def test_the_latest_known_version_of_each_key_remains(
     lake: Lake, rows: list[dict[str, object]], expected: list[float]
 ) -> None:

@@ -32,9 +32,7 @@ def fake_java(folder: Path, says: str) -> Path:
         ("command not understood", "is Java of unknown version; Spark needs Java 17 or newer"),
     ],
 )
-def test_an_old_java_is_one_sentence(
-    says: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_java_is_one_sentence(says: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_java(tmp_path, says)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

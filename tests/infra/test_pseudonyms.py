@@ -93,9 +93,7 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     assert keys == {file.read_text()}
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), [("no hex", "is not hexadecimal text"), ("abcd", "shorter than 16 bytes")]
-)
+@pytest.mark.parametrize(("text", "said"), [("no hex", "is not hexadecimal text"), ("abcd", "shorter than 16 bytes")])
 def test_a_key_that_is_none_is_refused_without_showing_it(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=said) as refused:
         Pseudonymiser(load_key(text, tmp_path / "key"))

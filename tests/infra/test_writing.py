@@ -43,8 +43,10 @@ def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         with writing(lake, "another table", wait_seconds=0.2):
             pass
-        with pytest.raises(MachineError, match="Another process has been writing to table"), \
-                writing(lake, "table", wait_seconds=0.2):
+        with (
+            pytest.raises(MachineError, match="Another process has been writing to table"),
+            writing(lake, "table", wait_seconds=0.2),
+        ):
             pytest.fail("two processes held the same lock")
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()

@@ -97,7 +97,9 @@ def test_a_problem_names_the_column_and_never_the_value() -> None:
     assert problems[2] is not None and problems[2].startswith("drawn is not a date") and "Durand" not in problems[2]
 
 
-@pytest.mark.parametrize(("text", "has"), [("2024-03-28", False), ("28/03/2024 14:05", True), ("20240328", False),
-                                           ("202403281405", True), (None, False)])
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [("2024-03-28", False), ("28/03/2024 14:05", True), ("20240328", False), ("202403281405", True), (None, False)],
+)
 def test_a_bare_date_has_no_time_of_day(text: str | None, has: bool) -> None:
     assert has_time_of_day(text) is has

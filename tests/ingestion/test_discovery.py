@@ -20,7 +20,10 @@ def test_each_file_is_known_or_refused_in_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "landing"
     (folder / ".hidden").mkdir(parents=True)
     files = {
-        "a.csv": WIDE.encode(), "b.csv": b"", "c.csv": bytes(range(256)), "d.csv": b"name,age\nDurand,40\n",
+        "a.csv": WIDE.encode(),
+        "b.csv": b"",
+        "c.csv": bytes(range(256)),
+        "d.csv": b"name,age\nDurand,40\n",
         ".hidden/e.csv": WIDE.encode(),
     }
     for name, content in files.items():

@@ -67,5 +67,10 @@ def test_status_sums_a_batch(tmp_path: Path) -> None:
     ledger.record(lake, [ENTRY, replace(ENTRY, file_id="f2"), replace(REJECTED, file_id="f3")])
     (batch,) = lake_status(lake).batches
     assert (batch.files, batch.rejected, batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (
-        3, 1, 10, 6, 2, 2,
+        3,
+        1,
+        10,
+        6,
+        2,
+        2,
     )

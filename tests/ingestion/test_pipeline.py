@@ -68,15 +68,22 @@ def test_a_mixed_delivery(spark: SparkSession, tmp_path: Path) -> None:
     lake, landing = Lake.at(tmp_path / "lake"), tmp_path / "Durand_Marie"
     landing.mkdir()
     contents = {
-        "Durand.csv": MONDAY.encode(), "copy of Durand.csv": MONDAY.encode(), "empty.csv": b"",
-        "binary.csv": b"\x00\x01\x02" * 50, "letter.durand": b"Chere Mme Durand, ...\n",
+        "Durand.csv": MONDAY.encode(),
+        "copy of Durand.csv": MONDAY.encode(),
+        "empty.csv": b"",
+        "binary.csv": b"\x00\x01\x02" * 50,
+        "letter.durand": b"Chere Mme Durand, ...\n",
     }
     for name, content in contents.items():
         (landing / name).write_bytes(content)
     report, files = deliver(lake, [landing, landing / "absent.csv"], lambda: spark)
     assert {name: f.status for name, f in files.items()} == {
-        "Durand.csv": "ingested", "copy of Durand.csv": "unchanged", "empty.csv": "rejected",
-        "binary.csv": "rejected", "letter.durand": "rejected", "absent.csv": "rejected",
+        "Durand.csv": "ingested",
+        "copy of Durand.csv": "unchanged",
+        "empty.csv": "rejected",
+        "binary.csv": "rejected",
+        "letter.durand": "rejected",
+        "absent.csv": "rejected",
     }
     good = files["Durand.csv"]
     assert (good.rows_in, good.accepted, good.quarantined, good.duplicates) == (7, 4, 2, 1)
@@ -123,7 +130,8 @@ def test_a_file_refused_for_its_dates_enters_once_its_site_is_declared(spark: Sp
     declared = Settings(pseudonym_key=KEY, sites={"paris": Site(day_first=True)})
     report, files = deliver(lake, [landing], lambda: spark, declared)
     assert {name: (f.status, f.accepted) for name, f in files.items()} == {
-        "iso.csv": ("unchanged", 0), "open.csv": ("ingested", 2),
+        "iso.csv": ("unchanged", 0),
+        "open.csv": ("ingested", 2),
     }
     assert report.tables["vital_sign"].rows_added == 2
     assert len(rows(lake)) == 5  # what the answer says is in the table
@@ -148,7 +156,9 @@ def test_a_killed_ingestion_run_again_ends_like_an_undisturbed_one(spark: SparkS
     deliver(undisturbed, [landing], lambda: spark)
     expected = state(undisturbed)
     assert {name: len(found) for name, found in expected.items()} == {
-        "silver vital_sign": 7, "quarantine vital_sign": 3, "ledger": 2,
+        "silver vital_sign": 7,
+        "quarantine vital_sign": 3,
+        "ledger": 2,
     }
     for point, process in killed.items():
         _, said = process.communicate(timeout=180)

@@ -1,6 +1,5 @@
 """Text of any encoding, line end and separator."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +60,9 @@ def test_rows_that_do_not_fit_keep_what_they_have_and_say_so() -> None:
     read = read_delimited("#made by hand\n\na;b;c;;\n1;2;3\n\n4;5\n6;7;8;9\n", skip_prefix="#")
     assert read.columns == {"a": ["1", "4", "6"], "b": ["2", "5", "7"], "c": ["3", None, "8"]}
     assert read.problems == [
-        None, "the row has 2 cells where the header has 3", "the row has 4 cells where the header has 3",
+        None,
+        "the row has 2 cells where the header has 3",
+        "the row has 4 cells where the header has 3",
     ]
     assert read.array("absent").to_pylist() == [None] * 3
 

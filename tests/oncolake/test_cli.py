@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one sentence for each mistake, JSON for scripts. No JVM."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -87,7 +88,8 @@ def test_a_wrong_setting_is_wrong_usage(run: Any, tmp_path: Path) -> None:
 def test_an_empty_lake_is_no_error_and_nothing_is_made(run: Any, tmp_path: Path) -> None:
     code, out, _ = run("status", "--lake", tmp_path / "lake", "--json")
     assert (code, json.loads(out)) == (
-        0, {"root": str(tmp_path / "lake"), "tables": [], "batches": [], "orphans": {}},
+        0,
+        {"root": str(tmp_path / "lake"), "tables": [], "batches": [], "orphans": {}},
     )
     code, out, _ = run("status", "--lake", tmp_path / "lake")
     assert code == 0 and "Lake" in out
@@ -103,7 +105,8 @@ def test_the_pseudonym_is_the_one_of_the_lake(run: Any) -> None:
     keyed = Pseudonymiser(bytes.fromhex(KEY))
     assert run("pseudonym", "paris", "Durand")[1].split() == [keyed.identifier("paris", "Durand")]
     assert json.loads(run("pseudonym", "paris", "1.2.840.1", "--json")[1]) == {
-        "pseudonym": keyed.identifier("paris", "1.2.840.1"), "uid": keyed.uid("1.2.840.1"),
+        "pseudonym": keyed.identifier("paris", "1.2.840.1"),
+        "uid": keyed.uid("1.2.840.1"),
     }
 
 
@@ -171,6 +174,27 @@ def test_commands_on_a_lake_without_data_say_so(command: str, run: Any, tmp_path
     code, _, err = run(*command.split(), "--lake", tmp_path / "lake")
     assert code in (1, 2)
     assert err.splitlines()[-1].startswith("oncolake: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("absent.csv", None, "There is no file .*absent.csv"),
+        ("none.csv", b"patient_id\nx\n", "has no column event_timestamp"),
+        ("soon.csv", b"patient_id,event_timestamp\nx,soon\n", "event_timestamp of .*soon.csv holds what is no time"),
+        ("empty.csv", b"", "cannot be read as labels"),
+        ("text.parquet", b"patient_id,event_timestamp\n", "cannot be read as labels"),
+        ("binary.csv", bytes(range(256)), "cannot be read as labels"),
+    ],
+)
+def test_labels_that_are_none_are_refused(
+    name: str, content: bytes | None, said: str, run: Any, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, _, err = run("features", "get", "overall_survival_v1", "--labels", name)
+    assert code == 2
+    assert re.search(said, err)
 
 
 def test_an_interruption_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

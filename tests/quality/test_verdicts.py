@@ -71,7 +71,8 @@ def test_clean_rows_break_nothing_and_every_check_can_be_broken(results: dict[st
     assert [r for r in results["clean"] if r.rows_failed] == []
     assert [r for r in results["dirty"] if not r.rows_failed] == []
     assert {r.check for r in results["no number"] if r.rows_failed} == {
-        "value is at least 0 where unit <> '{NPX}'", "dilution_factor is at least 0",
+        "value is at least 0 where unit <> '{NPX}'",
+        "dilution_factor is at least 0",
     }
 
 

@@ -25,8 +25,14 @@ OUTCOME_FILE = "e" * 64
 def write(lake: Lake, table_name: str, rows: list[dict[str, Any]]) -> None:
     """Appends rows to a silver table; columns that a row does not name are null."""
     schema = TABLES[table_name].arrow_schema()
-    filled = {"known_time": START, "event_time": START, "ingested_at": START, "site_id": "north", "file_id": FILE,
-              "file_row": 0}
+    filled = {
+        "known_time": START,
+        "event_time": START,
+        "ingested_at": START,
+        "site_id": "north",
+        "file_id": FILE,
+        "file_row": 0,
+    }
     table = pa.Table.from_pylist([{n: (filled | row).get(n) for n in schema.names} for row in rows], schema)
     deltalake.write_deltalake(lake.silver(table_name), table, mode="append")
 
@@ -36,8 +42,14 @@ def fraction(patient: str, day: int = 0, **others: Any) -> dict[str, Any]:
 
 
 def outcome(patient: str, endpoint: str, day: float, **others: Any) -> dict[str, Any]:
-    return {"patient_id": patient, "endpoint": endpoint, "assessment": "first", "file_id": OUTCOME_FILE,
-            "outcome_time": START + timedelta(days=day), **others}
+    return {
+        "patient_id": patient,
+        "endpoint": endpoint,
+        "assessment": "first",
+        "file_id": OUTCOME_FILE,
+        "outcome_time": START + timedelta(days=day),
+        **others,
+    }
 
 
 def pressures(
@@ -45,9 +57,17 @@ def pressures(
 ) -> list[dict[str, Any]]:
     """One MAP value in each minute of a case; None leaves the minute out."""
     return [
-        {"case_id": case, "patient_id": patient, "signal": "MAP", "device": "m", "value": v, "unit": "mm[Hg]",
-         "event_time": START + timedelta(minutes=i, seconds=second)}
-        for i, v in enumerate(values) if v is not None
+        {
+            "case_id": case,
+            "patient_id": patient,
+            "signal": "MAP",
+            "device": "m",
+            "value": v,
+            "unit": "mm[Hg]",
+            "event_time": START + timedelta(minutes=i, seconds=second),
+        }
+        for i, v in enumerate(values)
+        if v is not None
     ]
 
 
@@ -75,9 +95,23 @@ def cohort(lake: Lake, n: int, effect: float = 1.2) -> None:
 
 
 def entry(file_id: str, name: str) -> ledger.Entry:
-    return ledger.Entry(file_id=file_id, masked_name=name, source="clinical", format="template", reader_version=1,
-                        site_id="north", size_bytes=1, status="ingested", reason=None, rows_in=1, accepted=1,
-                        quarantined=0, duplicates=0, warnings=0, batch_id="b")
+    return ledger.Entry(
+        file_id=file_id,
+        masked_name=name,
+        source="clinical",
+        format="template",
+        reader_version=1,
+        site_id="north",
+        size_bytes=1,
+        status="ingested",
+        reason=None,
+        rows_in=1,
+        accepted=1,
+        quarantined=0,
+        duplicates=0,
+        warnings=0,
+        batch_id="b",
+    )
 
 
 @dataclass(frozen=True)
@@ -95,8 +129,12 @@ class Retrieved:
 def retrieved(service: str, labels: pd.DataFrame, features: pd.DataFrame, **others: Any) -> Retrieved:
     frame = pd.concat([labels, features], axis="columns")
     digest = hashlib.sha256(frame.to_csv().encode()).hexdigest()
-    values = {"table_versions": {"cytokine_kinetics": 0, "clinical_profile": 3}, "file_ids": (FILE,), "digest": digest,
-              "definitions_hash": "d" * 64}
+    values = {
+        "table_versions": {"cytokine_kinetics": 0, "clinical_profile": 3},
+        "file_ids": (FILE,),
+        "digest": digest,
+        "definitions_hash": "d" * 64,
+    }
     return Retrieved(frame, service, **(values | others))
 
 
@@ -105,12 +143,14 @@ def retrieve(lake: Lake, service: str, labels: pd.DataFrame) -> Retrieved:
     rng = np.random.default_rng(11)
     n = len(labels)
     drive = np.array([signal(p) for p in labels["patient_id"]]) + rng.normal(0, 0.3, n)
-    features = pd.DataFrame({
-        "cytokine_kinetics__il6_log2_change": np.where(rng.random(n) < 0.2, np.nan, drive),
-        **{f"cytokine_kinetics__noise_{i}": rng.normal(size=n) for i in range(8)},
-        "clinical_profile__age_years": rng.normal(60, 10, n),
-        "clinical_profile__karnofsky": rng.choice([60.0, 70, 80, 90], n),
-        "clinical_profile__is_mgmt_methylated": rng.choice([0.0, 1, np.nan], n),
-        "burden__absent": np.full(n, np.nan),
-    })
+    features = pd.DataFrame(
+        {
+            "cytokine_kinetics__il6_log2_change": np.where(rng.random(n) < 0.2, np.nan, drive),
+            **{f"cytokine_kinetics__noise_{i}": rng.normal(size=n) for i in range(8)},
+            "clinical_profile__age_years": rng.normal(60, 10, n),
+            "clinical_profile__karnofsky": rng.choice([60.0, 70, 80, 90], n),
+            "clinical_profile__is_mgmt_methylated": rng.choice([0.0, 1, np.nan], n),
+            "burden__absent": np.full(n, np.nan),
+        }
+    )
     return retrieved(service, labels, features)

@@ -23,10 +23,15 @@ from training.tasks import TASKS, hypotension, treatment_response
 
 def dataset(features: pd.DataFrame, label: Sequence[bool], **columns: Any) -> Dataset:
     n = len(label)
-    frame = pd.DataFrame({
-        "patient_id": [f"p{i}" for i in range(n)], "event_timestamp": pd.Timestamp(START), "site_id": "north",
-        "label": label, **columns,
-    })
+    frame = pd.DataFrame(
+        {
+            "patient_id": [f"p{i}" for i in range(n)],
+            "event_timestamp": pd.Timestamp(START),
+            "site_id": "north",
+            "label": label,
+            **columns,
+        }
+    )
     labels = Labels(frame, {"outcome": 1}, ("f" * 64,), {})
     task = treatment_response.task
     return assemble(task, labels, retrieved(task.service, frame, features.add_prefix("burden__")))
@@ -92,18 +97,30 @@ def test_permutation_moves_targets_within_their_site_only() -> None:
     assert shuffled.labels["label"].dtype == bool
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda f: f.iloc[::-1], "not the 3 labels in their order"),
-    (lambda f: f.iloc[:2], "returned 2 rows"),
-    (lambda f: f.assign(burden__x=1.0), "None of the 1 features"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.iloc[::-1], "not the 3 labels in their order"),
+        (lambda f: f.iloc[:2], "returned 2 rows"),
+        (lambda f: f.assign(burden__x=1.0), "None of the 1 features"),
+    ],
+)
 def test_rows_that_do_not_fit_are_refused(change: Any, message: str) -> None:
-    frame = pd.DataFrame({"patient_id": ["a", "b", "c"], "event_timestamp": pd.Timestamp(START), "site_id": "n",
-                          "label": [True, False, True]})
+    frame = pd.DataFrame(
+        {
+            "patient_id": ["a", "b", "c"],
+            "event_timestamp": pd.Timestamp(START),
+            "site_id": "n",
+            "label": [True, False, True],
+        }
+    )
     given = retrieved("s", frame, pd.DataFrame({"burden__x": [1.0, 2.0, 3.0]}))
     with pytest.raises(UsageError, match=message):
-        assemble(treatment_response.task, Labels(frame, {"outcome": 1}, ("f" * 64,), {}),
-                 replace(given, frame=change(given.frame)))
+        assemble(
+            treatment_response.task,
+            Labels(frame, {"outcome": 1}, ("f" * 64,), {}),
+            replace(given, frame=change(given.frame)),
+        )
 
 
 def test_too_few_of_a_class_are_counted_in_patients() -> None:
@@ -114,8 +131,9 @@ def test_too_few_of_a_class_are_counted_in_patients() -> None:
 
 
 def test_numeric_keeps_numbers_and_flags_and_names_the_rest() -> None:
-    frame = pd.DataFrame({"n": [1, 2], "flag": [True, None], "text": ["a", "b"], "panel": [[1.0], [2.0]],
-                          "absent": [None, None]})
+    frame = pd.DataFrame(
+        {"n": [1, 2], "flag": [True, None], "text": ["a", "b"], "panel": [[1.0], [2.0]], "absent": [None, None]}
+    )
     features, left_out = numeric(frame)
     assert left_out == ["text", "panel"]
     assert features.dtypes.eq(float).all()
@@ -140,12 +158,21 @@ def test_alarms_are_counted_when_they_begin() -> None:
     score = np.array([9, 9, 0, 9, 9, 9]) / 10
     minutes = [0, 1, 2, 3, 5, 6]
     truth = [True, True, False, True, False, False]
-    frame = pd.DataFrame({
-        "case_id": "c", "group_id": "p", "event_timestamp": [START + pd.Timedelta(minutes=m) for m in minutes],
-        "site_id": "n", "label": truth, "map_now_mmhg": [60.0, 70, 80, 65, 75, 90],
-    })
-    data = assemble(hypotension.task, Labels(frame, {"vital_sign": 1}, ("f" * 64,), {}),
-                    retrieved("hypotension_v1", frame, pd.DataFrame({"vital_window__x": np.arange(6.0)})))
+    frame = pd.DataFrame(
+        {
+            "case_id": "c",
+            "group_id": "p",
+            "event_timestamp": [START + pd.Timedelta(minutes=m) for m in minutes],
+            "site_id": "n",
+            "label": truth,
+            "map_now_mmhg": [60.0, 70, 80, 65, 75, 90],
+        }
+    )
+    data = assemble(
+        hypotension.task,
+        Labels(frame, {"vital_sign": 1}, ("f" * 64,), {}),
+        retrieved("hypotension_v1", frame, pd.DataFrame({"vital_window__x": np.arange(6.0)})),
+    )
     metrics = ClassScorer(data, Predictions(np.zeros(6, np.intp), score))(np.ones(6))
     assert metrics["alarms_per_hour_at_sens80"] == pytest.approx(3 / (6 / 60))  # minutes 0, 3 and 5
     assert metrics["ppv_at_sens80"] == pytest.approx(3 / 5)

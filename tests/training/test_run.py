@@ -66,9 +66,7 @@ def test_training_again_makes_no_new_runs(lake: Lake, survival: dict[str, RunSum
     assert [(r.run_id, r.is_new) for r in again] == [(r.run_id, False) for r in survival.values()]
 
 
-def test_an_interrupted_run_is_marked_and_only_it_is_done_again(
-    lake: Lake, response: dict[str, RunSummary]
-) -> None:
+def test_an_interrupted_run_is_marked_and_only_it_is_done_again(lake: Lake, response: dict[str, RunSummary]) -> None:
     tracker = Tracker(lake)
     left = tracker.run(response["boosting"].run_id)
     tracker.client.update_run(left.run_id, status="RUNNING")
@@ -96,7 +94,8 @@ def test_trace_reaches_the_files(lake: Lake, survival: dict[str, RunSummary]) ->
     assert found.table_versions == {"cytokine_kinetics": 0, "clinical_profile": 3}
     assert found.label_versions == {"treatment": 0, "outcome": 0}
     assert {f["masked_name"]: f["used_for"] for f in found.files} == {
-        "treatments": ["features", "labels"], "outcomes": ["labels"]
+        "treatments": ["features", "labels"],
+        "outcomes": ["labels"],
     }
     assert json.loads(json.dumps(found.as_json()))["digest"] == found.digest
     assert trace(lake, found.run_id[:12]) == found

@@ -44,21 +44,31 @@ def test_classes_are_spread_evenly() -> None:
     assert [int(strata[f.test].sum()) for f in folds] == [2] * 5
 
 
-@pytest.mark.parametrize(("folds", "message"), [
-    ([Fold(np.array([0, 1]), np.array([2, 3])), Fold(np.array([2, 3]), np.array([0, 1]))], "1 patients in both"),
-    ([Fold(np.array([0]), np.array([3])), Fold(np.array([3]), np.array([0]))], "2 rows are not tested exactly once"),
-    ([Fold(np.array([], int), np.array([0, 1, 2, 3]))], "no rows to train on"),
-], ids=["shared patient", "rows left out", "empty"])
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([Fold(np.array([0, 1]), np.array([2, 3])), Fold(np.array([2, 3]), np.array([0, 1]))], "1 patients in both"),
+        (
+            [Fold(np.array([0]), np.array([3])), Fold(np.array([3]), np.array([0]))],
+            "2 rows are not tested exactly once",
+        ),
+        ([Fold(np.array([], int), np.array([0, 1, 2, 3]))], "no rows to train on"),
+    ],
+    ids=["shared patient", "rows left out", "empty"],
+)
 def test_a_wrong_split_is_refused(folds: list[Fold], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_folds(folds, ["a", "b", "b", "c"])
 
 
-@pytest.mark.parametrize(("groups", "n_folds", "message"), [
-    (["a", None, "b"], 2, "1 rows name no patient"),
-    (["a", "a", "b"], 3, "2 patients cannot be split into 3 folds"),
-    (["a", "b"], 1, "at least 2"),
-])
+@pytest.mark.parametrize(
+    ("groups", "n_folds", "message"),
+    [
+        (["a", None, "b"], 2, "1 rows name no patient"),
+        (["a", "a", "b"], 3, "2 patients cannot be split into 3 folds"),
+        (["a", "b"], 1, "at least 2"),
+    ],
+)
 def test_what_cannot_be_split_is_refused(groups: list[object], n_folds: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         grouped_folds(groups, [0] * len(groups), n_folds, seed=0)

@@ -33,8 +33,13 @@ def ridge_logistic(features: object, seed: int) -> Any:
 def boosting(features: object, seed: int, *, min_samples_leaf: int = 10) -> Any:
     """Gradient boosting on histograms (missing values go their own way at each split, so nothing is imputed)."""
     model = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=min_samples_leaf, l2_regularization=1.0,
-        early_stopping=False, random_state=seed,
+        max_iter=60,
+        learning_rate=0.1,
+        max_leaf_nodes=8,
+        min_samples_leaf=min_samples_leaf,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
     )
     # It refuses a column without any value, which an absent modality brings.
     return Pipeline([("observed", Observed()), ("model", model)])

@@ -58,9 +58,9 @@ def survival_forest(features: object, seed: int) -> Any:
 
     Three tenths of the columns at each split: with few drivers among many columns the usual root finds none.
     """
-    return prepared(RandomSurvivalForest(
-        n_estimators=150, max_features=0.3, min_samples_leaf=8, random_state=seed, n_jobs=1
-    ))
+    return prepared(
+        RandomSurvivalForest(n_estimators=150, max_features=0.3, min_samples_leaf=8, random_state=seed, n_jobs=1)
+    )
 
 
 def survival_at(model: Any, features: object, times: Floats) -> Floats:

@@ -42,13 +42,24 @@ task = Task(
         Subgroup("new_onset", "MAP now not below 65 mmHg.", _not_yet_low),
     ),
     candidates=(
-        Candidate("prevalence", "The share of hypotensive minutes, for every minute.", late(MODELS, "prevalence"),
-                  is_baseline=True),
-        Candidate("last_map", "Logistic regression on the MAP of now.", late(MODELS, "logistic"),
-                  uses=lambda columns: [LAST_MAP]),
-        Candidate("extrapolated_map", "Logistic regression on MAP carried on along its slope of five minutes.",
-                  late(MODELS, "extrapolation", value=LAST_MAP, slope=SLOPE, ahead=float(LEAD_MINUTES)),
-                  uses=lambda columns: [LAST_MAP, SLOPE]),
+        Candidate(
+            "prevalence",
+            "The share of hypotensive minutes, for every minute.",
+            late(MODELS, "prevalence"),
+            is_baseline=True,
+        ),
+        Candidate(
+            "last_map",
+            "Logistic regression on the MAP of now.",
+            late(MODELS, "logistic"),
+            uses=lambda columns: [LAST_MAP],
+        ),
+        Candidate(
+            "extrapolated_map",
+            "Logistic regression on MAP carried on along its slope of five minutes.",
+            late(MODELS, "extrapolation", value=LAST_MAP, slope=SLOPE, ahead=float(LEAD_MINUTES)),
+            uses=lambda columns: [LAST_MAP, SLOPE],
+        ),
         # Nothing is searched: over thousands of minutes the penalty moved no metric in the third decimal.
         Candidate("logistic", "Ridge logistic regression on all features.", late(MODELS, "ridge_logistic")),
         # Leaves of many minutes: a leaf of twenty could be a third of an hour of one patient.

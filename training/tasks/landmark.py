@@ -54,19 +54,21 @@ def response_labels(lake: Lake, landmark_day: int = LANDMARK_DAY) -> Labels:
     return _labels(kept, [LABEL], versions, flow)
 
 
-def _landmarks(
-    lake: Lake, endpoint: str, landmark_day: int
-) -> "tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]":
+def _landmarks(lake: Lake, endpoint: str, landmark_day: int) -> "tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]":
     """(a row a patient: landmark and file of the first fraction, current rows of the endpoint, pinned versions)."""
     versions = silver_versions(lake, ["treatment", "outcome"])
-    fractions = current_arrow(
-        lake, "treatment", versions["treatment"], where={"kind": "radiotherapy_fraction"}
-    ).select([PATIENT, "start_time", "file_id"]).to_pandas()
+    fractions = (
+        current_arrow(lake, "treatment", versions["treatment"], where={"kind": "radiotherapy_fraction"})
+        .select([PATIENT, "start_time", "file_id"])
+        .to_pandas()
+    )
     first = fractions.sort_values(["start_time", "file_id"]).groupby(PATIENT).head(1)
     first = first.assign(**{PREDICTION_TIME: first["start_time"] + timedelta(days=landmark_day)})
-    outcomes = current_arrow(lake, "outcome", versions["outcome"], where={"endpoint": endpoint}).select(
-        [PATIENT, "assessment", "outcome_time", "is_event", "category", SITE, "file_id"]
-    ).to_pandas()
+    outcomes = (
+        current_arrow(lake, "outcome", versions["outcome"], where={"endpoint": endpoint})
+        .select([PATIENT, "assessment", "outcome_time", "is_event", "category", SITE, "file_id"])
+        .to_pandas()
+    )
     first = first.drop(columns="start_time").rename(columns={"file_id": "fraction_file_id"})
     return first, outcomes, versions
 

@@ -23,14 +23,28 @@ task = Task(
     reference="clinical_cox",
     horizon_days=365.0,
     candidates=(
-        Candidate("kaplan_meier", "One survival curve for everyone.", late(MODELS, "kaplan_meier"),
-                  uses=lambda columns: [], is_baseline=True),
-        Candidate("clinical_cox", "Cox regression on age, Karnofsky status and MGMT.", late(MODELS, "ridge_cox"),
-                  uses=clinical_only),
-        Candidate("coxnet", "Cox elastic net on all features.", late(MODELS, "coxnet"), grid={
-            "model__l1_ratio": (0.1, 0.9),
-            "model__alphas": ([0.1], [0.2], [0.4], [0.8]),
-        }),
+        Candidate(
+            "kaplan_meier",
+            "One survival curve for everyone.",
+            late(MODELS, "kaplan_meier"),
+            uses=lambda columns: [],
+            is_baseline=True,
+        ),
+        Candidate(
+            "clinical_cox",
+            "Cox regression on age, Karnofsky status and MGMT.",
+            late(MODELS, "ridge_cox"),
+            uses=clinical_only,
+        ),
+        Candidate(
+            "coxnet",
+            "Cox elastic net on all features.",
+            late(MODELS, "coxnet"),
+            grid={
+                "model__l1_ratio": (0.1, 0.9),
+                "model__alphas": ([0.1], [0.2], [0.4], [0.8]),
+            },
+        ),
         Candidate("survival_forest", "Random survival forest on all features.", late(MODELS, "survival_forest")),
     ),
 )

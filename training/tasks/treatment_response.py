@@ -21,13 +21,27 @@ task = Task(
     reference="clinical_logistic",
     candidates=(
         Candidate("prevalence", "The share of responders, for everyone.", late(MODELS, "prevalence"), is_baseline=True),
-        Candidate("clinical_logistic", "Logistic regression on age, Karnofsky status and MGMT.",
-                  late(MODELS, "logistic"), uses=clinical_only),
-        Candidate("elastic_net", "Logistic elastic net on all features.", late(MODELS, "elastic_net"), grid={
-            "model__C": (0.03, 0.1, 0.3),
-        }),
-        Candidate("boosting", "Gradient boosting on all features.", late(MODELS, "boosting"), grid={
-            "model__learning_rate": (0.03, 0.1),
-        }),
+        Candidate(
+            "clinical_logistic",
+            "Logistic regression on age, Karnofsky status and MGMT.",
+            late(MODELS, "logistic"),
+            uses=clinical_only,
+        ),
+        Candidate(
+            "elastic_net",
+            "Logistic elastic net on all features.",
+            late(MODELS, "elastic_net"),
+            grid={
+                "model__C": (0.03, 0.1, 0.3),
+            },
+        ),
+        Candidate(
+            "boosting",
+            "Gradient boosting on all features.",
+            late(MODELS, "boosting"),
+            grid={
+                "model__learning_rate": (0.03, 0.1),
+            },
+        ),
     ),
 )

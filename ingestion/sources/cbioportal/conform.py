@@ -17,7 +17,10 @@ DAYS_PER_MONTH = 30.4375
 
 def conform_profiled_sample(profiled_sample: DataFrame, site: Site) -> dict[str, DataFrame]:
     sequenced_sample = profiled_sample.select(
-        *carry(profiled_sample), "sample_id", "panel_id", *undated(site),
+        *carry(profiled_sample),
+        "sample_id",
+        "panel_id",
+        *undated(site),
     )
     return {"sequenced_sample": sequenced_sample}
 
@@ -89,14 +92,23 @@ def conform_cbioportal_sample(cbioportal_sample: DataFrame, site: Site) -> dict[
         known_after(_day_zero(), site.delay_days("clinical")).alias("known_time"),
     ]
     specimen = rows.select(
-        *carry(rows), "sample_id", "patient_id", F.lit("tumour").alias("specimen_type"), "timepoint",
-        _day_zero().alias("collected_time"), *times,
+        *carry(rows),
+        "sample_id",
+        "patient_id",
+        F.lit("tumour").alias("specimen_type"),
+        "timepoint",
+        _day_zero().alias("collected_time"),
+        *times,
     )
     markers = F.array(*(_marker(marker) for marker in SAMPLE_MARKERS))
     given = F.filter(markers, lambda m: m.getField("value").isNotNull() | m.getField("call").isNotNull())
     biomarker = rows.withColumn("marker", F.explode(given)).select(
-        *carry(rows), "patient_id", "sample_id", F.col("marker.marker").alias("marker"),
-        *(F.col(f"marker.{name}").alias(name) for name in ("value", "unit", "call", "method")), *times,
+        *carry(rows),
+        "patient_id",
+        "sample_id",
+        F.col("marker.marker").alias("marker"),
+        *(F.col(f"marker.{name}").alias(name) for name in ("value", "unit", "call", "method")),
+        *times,
     )
     return {"specimen": specimen, "biomarker": biomarker}
 

@@ -8,8 +8,19 @@ import pyarrow as pa
 from ingestion.format import RawColumn, RawSchema
 
 MISSING = (
-    "NA", "N/A", "NaN", "null", "Unknown", "unknown", ".", "[Not Available]", "[Not Applicable]", "[Not Evaluated]",
-    "[Unknown]", "[Discrepancy]", "[Pending]",
+    "NA",
+    "N/A",
+    "NaN",
+    "null",
+    "Unknown",
+    "unknown",
+    ".",
+    "[Not Available]",
+    "[Not Applicable]",
+    "[Not Evaluated]",
+    "[Unknown]",
+    "[Discrepancy]",
+    "[Pending]",
 )
 """Cells that say 'no value' in cBioPortal files."""
 

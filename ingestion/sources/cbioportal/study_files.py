@@ -57,7 +57,8 @@ def _recognise_panel(probe: Probe) -> bool:
 def _recognise_matrix(probe: Probe) -> bool:
     header = header_of(probe.lines)
     return (
-        find_name(header, "SAMPLE_ID") is not None and find_name(header, "PATIENT_ID") is None
+        find_name(header, "SAMPLE_ID") is not None
+        and find_name(header, "PATIENT_ID") is None
         and ("mutations" in header or "gene_panel_matrix" in probe.name.lower())
     )
 
@@ -81,9 +82,7 @@ def read_case_list(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     samples = _words(keys.get("case_list_ids", ""))
     if not samples:
         raise FileError("The case list names no sample after case_list_ids; expected identifiers between tabs.")
-    yield PROFILED_SAMPLE.batch(
-        file_row=list(range(len(samples))), sample_id=samples, panel_id=[EXOME] * len(samples)
-    )
+    yield PROFILED_SAMPLE.batch(file_row=list(range(len(samples))), sample_id=samples, panel_id=[EXOME] * len(samples))
 
 
 def read_panel(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:

@@ -22,12 +22,13 @@ def _known_time(event_time: Column, observed_known_time: Column, site: Site) -> 
 
 def conform_patient_row(patient_row: DataFrame, site: Site) -> dict[str, DataFrame]:
     """event_time: the enrolment, else 1 January of the birth year (sex and birth do not change), else DAY_ZERO."""
-    born = F.make_timestamp(
-        F.col("birth_year"), F.lit(1), F.lit(1), F.lit(0), F.lit(0), F.lit(0), F.lit("UTC")
-    )
+    born = F.make_timestamp(F.col("birth_year"), F.lit(1), F.lit(1), F.lit(0), F.lit(0), F.lit(0), F.lit("UTC"))
     event_time = F.coalesce("enrolled_time", born, F.lit(DAY_ZERO))
     patient = patient_row.select(
-        *carry(patient_row), "patient_id", "sex", "birth_year",
+        *carry(patient_row),
+        "patient_id",
+        "sex",
+        "birth_year",
         event_time.alias("event_time"),
         _known_time(event_time, F.col("observed_known_time"), site).alias("known_time"),
     )
@@ -38,9 +39,14 @@ def conform_biomarker_row(biomarker_row: DataFrame, site: Site) -> dict[str, Dat
     """`biomarker`; where MGMT comes as a percentage without a call, the call follows from the grey zone."""
     rows = with_problems(biomarker_row, unreadable_number(biomarker_row, "value"))
     biomarker = rows.select(
-        *carry(rows), "patient_id", "sample_id", "marker",
-        number(F.col("value")).alias("value"), "unit",
-        F.coalesce(F.col("call"), _mgmt_call()).alias("call"), "method",
+        *carry(rows),
+        "patient_id",
+        "sample_id",
+        "marker",
+        number(F.col("value")).alias("value"),
+        "unit",
+        F.coalesce(F.col("call"), _mgmt_call()).alias("call"),
+        "method",
         *_times("measured_time", site),
     )
     return {"biomarker": biomarker}
@@ -79,7 +85,8 @@ CONFORM: dict[str, Callable[[DataFrame, Site], dict[str, DataFrame]]] = {
     ),
     "biomarker_row": conform_biomarker_row,
     "outcome_row": _plain(
-        "outcome", "outcome_time",
+        "outcome",
+        "outcome_time",
         ("patient_id", "endpoint", "assessment", "outcome_time", "is_event", "category", "criterion"),
     ),
 }

@@ -87,8 +87,9 @@ def _birth_year(table: TextColumns, site: Site) -> tuple[pa.Array, pa.Array]:
     given = pc.coalesce(_get(table, "birth_year"), _get(table, "birth_date"))
     is_year = pc.match_substring_regex(given, r"^\d{4}$")
     # A day of birth belongs to no time zone: read in UTC, so that 1 January stays in its year.
-    dates, problems = parse_times(pc.if_else(is_year, None, given), site.model_copy(update={"time_zone": "UTC"}),
-                                  "birth_date")
+    dates, problems = parse_times(
+        pc.if_else(is_year, None, given), site.model_copy(update={"time_zone": "UTC"}), "birth_date"
+    )
     years = pc.coalesce(pc.if_else(is_year, given, None).cast(pa.int32()), pc.year(dates).cast(pa.int32()))
     return years, pa.array(problems, pa.string())
 

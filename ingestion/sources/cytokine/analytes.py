@@ -226,8 +226,18 @@ _MERGED = {"Q8WWJ7": "P30203", "Q8NF90": "P12034"}
 """Accessions that UniProt has merged into another entry and that panels still print."""
 
 _GREEK = {
-    "α": "a", "β": "b", "γ": "g", "δ": "d", "ε": "e", "κ": "k", "λ": "l",
-    "alpha": "a", "beta": "b", "gamma": "g", "delta": "d", "lambda": "l",
+    "α": "a",
+    "β": "b",
+    "γ": "g",
+    "δ": "d",
+    "ε": "e",
+    "κ": "k",
+    "λ": "l",
+    "alpha": "a",
+    "beta": "b",
+    "gamma": "g",
+    "delta": "d",
+    "lambda": "l",
 }
 _GREEK_WORD = re.compile("|".join(_GREEK))
 _SPECIES = re.compile(r"(?:human|hu|h)[\s_-]+")

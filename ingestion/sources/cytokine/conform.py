@@ -7,9 +7,31 @@ from infra.settings import Site
 from ingestion.conforming import carry
 
 _AS_THEY_ARE = (
-    "plate_id", "well", "replicate", "sample_type", "analyte", "analyte_as_given", "uniprot_id", "assay_id", "panel",
-    "value", "operator", "reported", "lloq", "uloq", "unit", "platform", "dilution_factor", "median_fluorescence",
-    "net_fluorescence", "bead_count", "total_events", "expected_value", "qc_flag", "qc_message", "measured_time",
+    "plate_id",
+    "well",
+    "replicate",
+    "sample_type",
+    "analyte",
+    "analyte_as_given",
+    "uniprot_id",
+    "assay_id",
+    "panel",
+    "value",
+    "operator",
+    "reported",
+    "lloq",
+    "uloq",
+    "unit",
+    "platform",
+    "dilution_factor",
+    "median_fluorescence",
+    "net_fluorescence",
+    "bead_count",
+    "total_events",
+    "expected_value",
+    "qc_flag",
+    "qc_message",
+    "measured_time",
 )
 
 

@@ -111,9 +111,22 @@ def replicate_numbers(keys: list[pa.Array], value: pa.Array) -> pa.Array:
 
 
 def olink_batch(
-    *, file_row: pa.Array, plate_id: pa.Array, sample: pa.Array, sample_types: pa.Array, assay: pa.Array,
-    uniprot: pa.Array, olink_id: pa.Array, panel: pa.Array, platform: pa.Array, readings: Readings, reported: pa.Array,
-    lod: pa.Array, qc: list[pa.Array], replicate: pa.Array, well: pa.Array | None = None,
+    *,
+    file_row: pa.Array,
+    plate_id: pa.Array,
+    sample: pa.Array,
+    sample_types: pa.Array,
+    assay: pa.Array,
+    uniprot: pa.Array,
+    olink_id: pa.Array,
+    panel: pa.Array,
+    platform: pa.Array,
+    readings: Readings,
+    reported: pa.Array,
+    lod: pa.Array,
+    qc: list[pa.Array],
+    replicate: pa.Array,
+    well: pa.Array | None = None,
     problem: pa.Array | None = None,
 ) -> pa.RecordBatch:
     """The raw records of whole columns of one length. qc: columns as the file writes them."""

@@ -70,8 +70,7 @@ def _raw(batch: pa.RecordBatch, names: dict[str, str], start: int) -> pa.RecordB
         return batch.column(names[name]).cast(pa.float64()) if name in names else pa.nulls(n, pa.float64())
 
     sample = text("sampleid")
-    declared = pc.binary_join_element_wise(
-        pc.fill_null(text("sampletype"), ""), pc.fill_null(sample, ""), "\x1f")
+    declared = pc.binary_join_element_wise(pc.fill_null(text("sampletype"), ""), pc.fill_null(sample, ""), "\x1f")
     sample_types = map_distinct(declared, lambda pair: sample_type(*pair.split("\x1f", 1)))
     # Incubation, extension and amplification controls are assays that measure no analyte of the sample.
     is_assay_control = pc.fill_null(pc.not_equal(pc.utf8_lower(text("assaytype")), "assay"), False)
@@ -81,8 +80,7 @@ def _raw(batch: pa.RecordBatch, names: dict[str, str], start: int) -> pa.RecordB
         sample=sample,
         well=pc.replace_substring_regex(text("wellid"), "^([A-P])0", r"\1"),
         replicate=pa.array([1] * n, pa.int32()),  # the well tells repeated samples apart
-        sample_types=pc.if_else(
-            pc.and_(is_assay_control, pc.equal(sample_types, "unknown")), "control", sample_types),
+        sample_types=pc.if_else(pc.and_(is_assay_control, pc.equal(sample_types, "unknown")), "control", sample_types),
         assay=text("assay"),
         uniprot=text("uniprot"),
         olink_id=text("olinkid"),

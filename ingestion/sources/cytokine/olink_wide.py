@@ -42,7 +42,14 @@ _HEAD_ROWS = 15
 _LABELS = ("panel", "assay", "uniprotid", "olinkid")
 _LODS = ("lod", "maxlod", "platelod")
 _FOOTER = (
-    *_LODS, "missingdatafreq", "normalization", "assaywarning", "lloq", "uloq", "lowestquantifiablelevel", "unit",
+    *_LODS,
+    "missingdatafreq",
+    "normalization",
+    "assaywarning",
+    "lloq",
+    "uloq",
+    "lowestquantifiablelevel",
+    "unit",
 )
 
 Cells = list[object]
@@ -102,8 +109,16 @@ def _sheets(content: bytes) -> Iterator[list[Cells]]:
             for name in workbook.sheet_names:
                 yield workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
             return
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
-            python_calamine.CalamineError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        python_calamine.CalamineError,
+    ) as error:
         raise FileError("The workbook cannot be opened; expected a whole .xlsx file.") from error
     raise FileError("The workbook is damaged; expected a whole .xlsx file.")
 
@@ -132,9 +147,8 @@ def _batch(rows: list[Cells], labels: dict[str, int], start: int) -> pa.RecordBa
     cells = [row[assay.column] for row, assay in pairs]
     is_number = [isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells]
     reported = _strings(None if n else _text(c) for c, n in zip(cells, is_number, strict=True))
-    readings = npx_readings(
-        pa.array([float(c) if n else None for c, n in zip(cells, is_number, strict=True)], pa.float64()), reported  # type: ignore[arg-type]
-    )
+    numbers = [float(c) if isinstance(c, int | float) and n else None for c, n in zip(cells, is_number, strict=True)]
+    readings = npx_readings(pa.array(numbers, pa.float64()), reported)
     names = [_text(row[0]) for row in samples]
     sample = _strings(name for name in names for _ in assays)
     plates = [_at(row, assay.plate_column) for row, assay in pairs]

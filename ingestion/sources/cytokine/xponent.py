@@ -101,7 +101,8 @@ class _Plate:
         self.decimal = decimal_mark([*measured, *self.dilutions.values()])
         self.readings = {
             (well.location, analyte): read_value(well.cell("Result", analyte), self.decimal)
-            for well in self.wells for analyte in self.analytes
+            for well in self.wells
+            for analyte in self.analytes
         }
         self.limits = self._limits()
 

@@ -171,11 +171,13 @@ def _well_block(lines: list[list[str]], name: str) -> WellBlock:
             problem = f"block {name} has {len(line)} cells where its header has {len(columns)}"
         # Elsewhere blank cells at the end are values not reported.
         cells = line + [""] * (len(columns) - len(line))
-        rows.append(WellRow(
-            location=cells[0].replace(" ", ""),
-            sample=cells[1],
-            cells=cells[2:total],
-            total_events=cells[total] if total < len(columns) else "",
-            problem=problem,
-        ))
+        rows.append(
+            WellRow(
+                location=cells[0].replace(" ", ""),
+                sample=cells[1],
+                cells=cells[2:total],
+                total_events=cells[total] if total < len(columns) else "",
+                problem=problem,
+            )
+        )
     return WellBlock(analytes, rows)

@@ -32,8 +32,15 @@ _DILUTION = "Dilution factor (concentrations adjusted for this factor)"
 _CONCENTRATION = "Concentration (Particles / ml)"
 _VALIDITY = "Validity of concentration measurement"
 _AVERAGE = "Average"
-_SIZES = {"Mean": "mean_nm", "Mode": "mode_nm", "SD": "sd_nm", "D10": "d10_nm", "D50": "d50_nm", "D90": "d90_nm",
-          "Valid Tracks": "valid_tracks"}
+_SIZES = {
+    "Mean": "mean_nm",
+    "Mode": "mode_nm",
+    "SD": "sd_nm",
+    "D10": "d10_nm",
+    "D50": "d50_nm",
+    "D90": "d90_nm",
+    "Valid Tracks": "valid_tracks",
+}
 _NO_VALUE = frozenset({"", "no data", "not recorded", "nan", "n/a", "na", "-", "#n/a", "#div/0!"})
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _TIME_FIRST = re.compile(r"(\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AaPp][Mm])?)\s+(\S+)")

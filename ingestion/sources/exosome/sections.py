@@ -1,12 +1,12 @@
 """The layout of a NanoSight ExperimentSummary: ragged rows in sections, split into cells and nothing more.
 
-    NTA Experiment Summary File
-    Created with NTA 3.4 Build 3.4.003
-    [Experiment Details]     key, value
-    Filename:, video, video, ...
-    [Conditions] [Settings] [Results] [Concentration Warnings] [Information]   key, one cell a video, average, error
-    [Data Included]
-    [Size Data]              blocks by method and weighting: key rows, then bins, then percentiles
+NTA Experiment Summary File
+Created with NTA 3.4 Build 3.4.003
+[Experiment Details]     key, value
+Filename:, video, video, ...
+[Conditions] [Settings] [Results] [Concentration Warnings] [Information]   key, one cell a video, average, error
+[Data Included]
+[Size Data]              blocks by method and weighting: key rows, then bins, then percentiles
 """
 
 import csv
@@ -101,8 +101,9 @@ def read_summary(text: str) -> Summary:
     if not videos:
         raise FileError("The NanoSight summary has no 'Filename:' row with the names of its videos.")
     created = next((r[0] for r in rows if r[0].startswith("Created with")), "")
-    return Summary(created.removeprefix("Created with").strip(), videos, sections, result_labels,
-                   list(_blocks(size_rows)))
+    return Summary(
+        created.removeprefix("Created with").strip(), videos, sections, result_labels, list(_blocks(size_rows))
+    )
 
 
 def _trimmed(cells: Row) -> Row:

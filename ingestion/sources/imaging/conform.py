@@ -40,8 +40,17 @@ def conform_idc_series(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
 
 
 def _series_columns() -> list[Column]:
-    names = ("patient_id", "study_uid", "series_uid", "modality", "sequence_type", "contrast", "manufacturer",
-             "species", "is_derived")
+    names = (
+        "patient_id",
+        "study_uid",
+        "series_uid",
+        "modality",
+        "sequence_type",
+        "contrast",
+        "manufacturer",
+        "species",
+        "is_derived",
+    )
     return [F.col(name) for name in names]
 
 

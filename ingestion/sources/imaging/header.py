@@ -58,8 +58,19 @@ _FREE_TEXT = frozenset({"SeriesDescription", "PatientID", "ProtocolName", "Patie
 
 # What pydicom raises on bytes that are no DICOM after all; anything else would be a defect worth a traceback.
 _UNREADABLE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError, OverflowError, EOFError,
-    RecursionError, MemoryError, OSError, struct.error, zlib.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    EOFError,
+    RecursionError,
+    MemoryError,
+    OSError,
+    struct.error,
+    zlib.error,
 )
 
 

@@ -25,8 +25,15 @@ from ingestion.sources.imaging.sequence import CONTRAST_MODALITIES, contrast_of,
 from ingestion.sources.imaging.species import PHANTOM_WORD, species_of
 from ingestion.sources.imaging.times import NO_IMAGE_MODALITIES, instant, observed_and_available
 
-REQUIRED = ("collection_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "StudyDate",
-            "instanceCount")
+REQUIRED = (
+    "collection_id",
+    "PatientID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+    "StudyDate",
+    "instanceCount",
+)
 OPTIONAL = ("SeriesDate", "SeriesDescription", "BodyPartExamined", "Manufacturer", "analysis_result_id")
 BATCH_ROWS = 65_536
 
@@ -138,9 +145,7 @@ def _by_distinct(function: Callable[..., dict[str, object]], *columns: pa.Array)
     made = [function(*(column[int(i)].as_py() for column in columns)) for i in first]
     names = made[0] if made else {}
     rows = pa.array(inverse)
-    return {
-        name: pa.array([m[name] for m in made], IDC_SERIES.arrow.field(name).type).take(rows) for name in names
-    }
+    return {name: pa.array([m[name] for m in made], IDC_SERIES.arrow.field(name).type).take(rows) for name in names}
 
 
 IDC_INDEX = Format(

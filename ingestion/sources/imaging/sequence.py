@@ -46,15 +46,35 @@ _T2 = r"T2(?!\d)|HASTE"
 _FLAIR = r"FLAIR|FLIAR|\bFLARE?\b|DARK ?FLUID"
 _DSC = _any(r"\bDSC", r"PERF(?!ORM|ECT)", r"\bPWI\b", r"BOLUS", r"\bR?CB[VF]\b")
 _OTHER = _any(
-    r"\bMASK", r"\bSEG(MENTATION)?\b", r"\bLOC(ALI[SZ]ER)?\b", r"\bSCOUT", r"\bSURVEY", r"\bCALIBRATION",
-    r"\bDCE", r"\bK ?TRANS", r"\bP?C?ASL\b", r"SPIN LABEL", r"\bSWI\b", r"\bSWAN\b", r"\bTOF\b", r"\bMR[AVS]\b",
-    r"SPECTRO", r"\bBOLD\b", r"\bFMRI", r"CARE ?BOLUS", r"BOLUS TRACK", r"SMART ?PREP", r"FIELD ?MAP",
+    r"\bMASK",
+    r"\bSEG(MENTATION)?\b",
+    r"\bLOC(ALI[SZ]ER)?\b",
+    r"\bSCOUT",
+    r"\bSURVEY",
+    r"\bCALIBRATION",
+    r"\bDCE",
+    r"\bK ?TRANS",
+    r"\bP?C?ASL\b",
+    r"SPIN LABEL",
+    r"\bSWI\b",
+    r"\bSWAN\b",
+    r"\bTOF\b",
+    r"\bMR[AVS]\b",
+    r"SPECTRO",
+    r"\bBOLD\b",
+    r"\bFMRI",
+    r"CARE ?BOLUS",
+    r"BOLUS TRACK",
+    r"SMART ?PREP",
+    r"FIELD ?MAP",
 )
 _KINDS: tuple[tuple[SequenceType, re.Pattern[str]], ...] = (
     ("OTHER", _OTHER),
     ("DSC", _DSC),
-    ("DWI", _any(r"\bE?DWI", r"\bDTI", r"\bDIFF", r"\bADC\b", r"MDDW", r"\bTRACEW?\b", r"TENSOR",
-                 r"\bB ?(1000|[5-9]00)\b")),
+    (
+        "DWI",
+        _any(r"\bE?DWI", r"\bDTI", r"\bDIFF", r"\bADC\b", r"MDDW", r"\bTRACEW?\b", r"TENSOR", r"\bB ?(1000|[5-9]00)\b"),
+    ),
     ("T1", re.compile(rf"^(?!.*({_T2}))(?=.*({_FLAIR})).*({_T1})")),  # "T1 FLAIR" nulls fluid and is T1-weighted
     ("FLAIR", re.compile(_FLAIR)),
     ("OTHER", _any(r"T2 ?\*", r"T2 ?STAR", r"\bHEMO\b")),
@@ -68,12 +88,21 @@ _KINDS: tuple[tuple[SequenceType, re.Pattern[str]], ...] = (
 _NEGATED = "".join(rf"(?<!{w} )" for w in ("NO", "NON", "PRE", "WO", "W O", "WITHOUT", "SANS", "OHNE", "AVANT"))
 _GADOLINIUM = _any(r"\bGAD", r"\bGD\b", r"T1 ?W? ?(GD|CE?)\b", r"\bKM\b", r"\bINJ")
 _WITHOUT = _any(
-    r"\bPRE(?= |$|CONTRAST|GAD|INJ)(?! ?OP)", r"\bNON? ?(CONTRAST|GAD)", r"(?<!AND )\b(W ?O|WITHOUT|SANS|OHNE|AVANT)\b",
-    r"(?<![A-Z0-9])-CA?\b", r"\bNATIVE?\b", r"\bUNENHANCED",
+    r"\bPRE(?= |$|CONTRAST|GAD|INJ)(?! ?OP)",
+    r"\bNON? ?(CONTRAST|GAD)",
+    r"(?<!AND )\b(W ?O|WITHOUT|SANS|OHNE|AVANT)\b",
+    r"(?<![A-Z0-9])-CA?\b",
+    r"\bNATIVE?\b",
+    r"\bUNENHANCED",
 )
 _WITH = _any(
-    r"POST(?= |$|CONTRAST|GAD|INJ)(?! ?(OP|SURG|RT\b|RAD|TX\b|TREAT|CHEMO))", r"\bC\+", r"\+C\b", r"\bCE\b",
-    r"(?<!UN)ENHANCED", rf"{_NEGATED}({_GADOLINIUM.pattern})", rf"{_NEGATED}\bCONTRAST",
+    r"POST(?= |$|CONTRAST|GAD|INJ)(?! ?(OP|SURG|RT\b|RAD|TX\b|TREAT|CHEMO))",
+    r"\bC\+",
+    r"\+C\b",
+    r"\bCE\b",
+    r"(?<!UN)ENHANCED",
+    rf"{_NEGATED}({_GADOLINIUM.pattern})",
+    rf"{_NEGATED}\bCONTRAST",
 )
 _NO_AGENT = frozenset({"", "NONE", "NO", "N", "NO CONTRAST", "WITHOUT", "NIL", "0"})
 

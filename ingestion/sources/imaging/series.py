@@ -31,6 +31,10 @@ def derive_imaging_series(accepted: dict[str, DataFrame], current: Callable[[str
         )
         .select(
             *(c.name for c in imaging_series.columns),
-            "first.event_time", "known_time", "first.site_id", "first.file_id", "first.file_row",
+            "first.event_time",
+            "known_time",
+            "first.site_id",
+            "first.file_id",
+            "first.file_row",
         )
     )

@@ -12,11 +12,23 @@ from typing import Literal
 
 Species = Literal["human", "animal", "phantom"]
 
-PHANTOM_COLLECTIONS = frozenset({
-    "gbm_dsc_mri_dro", "dro_toolkit", "phantom_fda", "rider_phantom_mri", "rider_phantom_pet_ct", "qin_pet_phantom",
-    "cc_radiomics_phantom", "cc_radiomics_phantom_2", "cc_radiomics_phantom_3", "ct_phantom4radiomics",
-    "qiba_ct_1c", "qiba_ct_liver_phantom", "mri_dir",
-})
+PHANTOM_COLLECTIONS = frozenset(
+    {
+        "gbm_dsc_mri_dro",
+        "dro_toolkit",
+        "phantom_fda",
+        "rider_phantom_mri",
+        "rider_phantom_pet_ct",
+        "qin_pet_phantom",
+        "cc_radiomics_phantom",
+        "cc_radiomics_phantom_2",
+        "cc_radiomics_phantom_3",
+        "ct_phantom4radiomics",
+        "qiba_ct_1c",
+        "qiba_ct_liver_phantom",
+        "mri_dir",
+    }
+)
 """Physical phantoms and digital reference objects of the public archives (ids as in the IDC index)."""
 
 ANIMAL_COLLECTIONS = frozenset({"icdc_glioma", "mouse_astrocytoma", "mouse_mammary"})

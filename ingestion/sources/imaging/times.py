@@ -11,8 +11,25 @@ from zoneinfo import ZoneInfo
 
 from ingestion.dates import parse_time
 
-NO_IMAGE_MODALITIES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SR", "PR", "KO", "REG", "FID",
-                                 "RWV", "DOC", "PLAN", "M3D", "TEXTUREMAP"})
+NO_IMAGE_MODALITIES = frozenset(
+    {
+        "SEG",
+        "RTSTRUCT",
+        "RTPLAN",
+        "RTDOSE",
+        "RTRECORD",
+        "SR",
+        "PR",
+        "KO",
+        "REG",
+        "FID",
+        "RWV",
+        "DOC",
+        "PLAN",
+        "M3D",
+        "TEXTUREMAP",
+    }
+)
 """Modalities of objects that are made from images (PS3.3 C.7.3.1.1.1)."""
 
 

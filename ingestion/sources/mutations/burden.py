@@ -48,12 +48,18 @@ def _profile(sequenced_sample: DataFrame, gene_panel: DataFrame) -> DataFrame:
         F.max_by(F.struct("panel_id", "known_time", "reporting_delay_days", *_LINEAGE), order).alias("chosen")
     ).select("sample_id", "chosen.*")  # fmt: skip
     size = gene_panel.select(
-        "panel_id", "site_id", "coding_mb", "coding_source",
-        F.col("known_time").alias("panel_known_time"), F.col("reporting_delay_days").alias("panel_delay_days"),
+        "panel_id",
+        "site_id",
+        "coding_mb",
+        "coding_source",
+        F.col("known_time").alias("panel_known_time"),
+        F.col("reporting_delay_days").alias("panel_delay_days"),
     )
     published = _published_mb()
     return chosen.join(F.broadcast(size), ["panel_id", "site_id"], "left").select(
-        "sample_id", "panel_id", *_LINEAGE,
+        "sample_id",
+        "panel_id",
+        *_LINEAGE,
         F.coalesce("coding_mb", published).alias("coding_mb"),
         F.when(F.col("coding_mb").isNotNull(), F.col("coding_source"))
         .when(published.isNotNull(), F.lit("published size"))

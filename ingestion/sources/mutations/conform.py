@@ -19,8 +19,10 @@ def conform_maf_row(maf_row: DataFrame, site: Site) -> dict[str, DataFrame]:
         maf_row,
         [
             *unreadable_number(maf_row, *_NUMBERS),
-            *((F.col(p).isNotNull() & whole_number(F.col(p)).isNull(), f"{p} is not a whole number")
-              for p in _POSITIONS),
+            *(
+                (F.col(p).isNotNull() & whole_number(F.col(p)).isNull(), f"{p} is not a whole number")
+                for p in _POSITIONS
+            ),
         ],
     )
     start_position = whole_number(F.col("start_position"))

@@ -17,8 +17,14 @@ class BurdenDefinition:
 
 
 _BOTH = (
-    "Frame_Shift_Del", "Frame_Shift_Ins", "In_Frame_Del", "In_Frame_Ins", "Missense_Mutation", "Nonsense_Mutation",
-    "Splice_Site", "Nonstop_Mutation",
+    "Frame_Shift_Del",
+    "Frame_Shift_Ins",
+    "In_Frame_Del",
+    "In_Frame_Ins",
+    "Missense_Mutation",
+    "Nonsense_Mutation",
+    "Splice_Site",
+    "Nonstop_Mutation",
 )
 
 CBIOPORTAL = BurdenDefinition("tmb.cbioportal-9class/30Mb", (*_BOTH, "Splice_Region"), exome_mb=30.0)

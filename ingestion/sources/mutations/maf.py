@@ -21,8 +21,17 @@ NEEDED = ("Hugo_Symbol", "Variant_Classification", "Tumor_Sample_Barcode")
 MISSING = ("NA", "N/A", "NaN", ".", "[Not Available]", "__UNKNOWN__")
 """Cells that say 'no value' in a MAF. A dash is none of them: it is the empty allele."""
 
-_TYPICAL = (*NEEDED, "Variant_Type", "Reference_Allele", "Tumor_Seq_Allele1", "Tumor_Seq_Allele2", "NCBI_Build",
-            "Start_Position", "Matched_Norm_Sample_Barcode", "Mutation_Status")
+_TYPICAL = (
+    *NEEDED,
+    "Variant_Type",
+    "Reference_Allele",
+    "Tumor_Seq_Allele1",
+    "Tumor_Seq_Allele2",
+    "NCBI_Build",
+    "Start_Position",
+    "Matched_Norm_Sample_Barcode",
+    "Mutation_Status",
+)
 # Columns taken over as they are: raw column -> names in the order of preference.
 _PLAIN = {
     "sample_id": ("Tumor_Sample_Barcode",),
@@ -60,8 +69,10 @@ def _recognise(probe: Probe) -> bool:
     text = _head(probe)
     header = header_of(text.split("\n"))
     typical = sum(find_name(header, name) is not None for name in _TYPICAL)
-    return typical >= 2 or text.lower().lstrip("\n").startswith("#version 2.") or (
-        bool(text.strip()) and ".maf" in probe.name.lower()
+    return (
+        typical >= 2
+        or text.lower().lstrip("\n").startswith("#version 2.")
+        or (bool(text.strip()) and ".maf" in probe.name.lower())
     )
 
 

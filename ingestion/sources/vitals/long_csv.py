@@ -51,7 +51,9 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     yield VITAL_VALUE.batch(
         file_row=rows.cast(pa.int64()),
         problem=join_problems(
-            table.problems.take(rows), time_problems.take(rows), wrong_unit,
+            table.problems.take(rows),
+            time_problems.take(rows),
+            wrong_unit,
             where(not_a_number, "value is not a number"),
         ),
         case_id=table.need(*CASE).take(rows),

@@ -19,8 +19,10 @@ from ingestion.sources.vitals.wide_csv import CASE, has_one, melt, signal_column
 def _recognise(probe: Probe) -> bool:
     header = header_of(probe.lines)
     return (
-        [name.lower() for name in header[:1]] == ["time"] and not has_one(header, CASE)
-        and any("/" in name for name in header) and bool(signal_columns(header))
+        [name.lower() for name in header[:1]] == ["time"]
+        and not has_one(header, CASE)
+        and any("/" in name for name in header)
+        and bool(signal_columns(header))
     )
 
 

@@ -29,9 +29,7 @@ from ingestion.sources.vitals.raw import VITAL_VALUE
 from ingestion.sources.vitals.signals import device_of, signal_of, ucum, unit_of
 from ingestion.text import decode
 
-ZERO_MEANS_MISSING = frozenset(
-    ("MAP", "SBP", "DBP", "NIBP_MAP", "NIBP_SBP", "NIBP_DBP", "HR", "PULSE", "SPO2", "RR")
-)
+ZERO_MEANS_MISSING = frozenset(("MAP", "SBP", "DBP", "NIBP_MAP", "NIBP_SBP", "NIBP_DBP", "HR", "PULSE", "SPO2", "RR"))
 """Signals into which these monitors write 0 while nothing is connected (ABPMean: hours of zeros in MIMIC).
 
 Not ETCO2, where 0 is a value, nor TEMP, where the plausible range refuses it.

@@ -36,7 +36,9 @@ def signal_columns(header: list[str]) -> dict[str, str]:
 def _recognise(probe: Probe) -> bool:
     header = header_of(probe.lines)
     return (
-        has_one(header, CASE) and has_one(header, TIME) and bool(signal_columns(header))
+        has_one(header, CASE)
+        and has_one(header, TIME)
+        and bool(signal_columns(header))
         and not (has_one(header, ("signal",)) and has_one(header, ("value",)))
     )
 

@@ -23,7 +23,8 @@ def table(spark: SparkSession, name: str, text: str) -> DataFrame:
 
 def test_a_patient_without_enrolment_is_placed_by_birth_year_else_at_day_zero(spark: SparkSession) -> None:
     patient = table(
-        spark, "patient",
+        spark,
+        "patient",
         "patient_id;sex;birth_date;enrolled_date\nP1;F;03/05/1960;13/02/2024\nP2;H;03/05/1960;\nP3;H;;\n",
     )
     assert rows(patient, "patient_id", "sex", "birth_year", "event_time", "known_time") == [
@@ -35,7 +36,8 @@ def test_a_patient_without_enrolment_is_placed_by_birth_year_else_at_day_zero(sp
 
 def test_the_mgmt_call_follows_from_the_percentage(spark: SparkSession) -> None:
     biomarker = table(
-        spark, "biomarker",
+        spark,
+        "biomarker",
         "patient_id;marker;value;unit;call;method;measured_time;report_time\n"
         "P1;MGMT;4,9;%;;pyrosequencing;28/03/2024 10:00;02/04/2024 16:00\n"
         "P2;MGMT;5;%;;pyrosequencing;28/03/2024 10:00;\n"
@@ -58,7 +60,8 @@ def test_the_mgmt_call_follows_from_the_percentage(spark: SparkSession) -> None:
 
 def test_treatments_specimens_and_outcomes(spark: SparkSession) -> None:
     treatment = table(
-        spark, "treatment",
+        spark,
+        "treatment",
         "patient_id;kind;agent;start_time;stop_time;dose;unit\n"
         "P1;radiothérapie;cyberknife;28/03/2024 10:00;28/03/2024 10:25;6,5;Gy\n",
     )

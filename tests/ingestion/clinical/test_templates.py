@@ -47,8 +47,15 @@ def test_each_table_is_known_by_one_format_only(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n", "patient_id,remark\n", "sex,birth_year\n", "case_id,patient_id,time,HR,sex\n",
-     "patient_id,marker,endpoint\n", "Sample,Analyte,Value\n"],
+    [
+        "",
+        "\n",
+        "patient_id,remark\n",
+        "sex,birth_year\n",
+        "case_id,patient_id,time,HR,sex\n",
+        "patient_id,marker,endpoint\n",
+        "Sample,Analyte,Value\n",
+    ],
 )
 def test_other_tables_are_known_by_none(text: str) -> None:
     assert recognise(SOURCE.formats, Probe.of("patient.csv", text.encode())) is None
@@ -59,7 +66,8 @@ def test_a_french_patient_table_gives_a_year_of_birth_and_no_date() -> None:
         "patient_id;sexe_texte;sex;birth_date;enrolled_date;commentaire\r\n"
         "P1;;Femme;01/01/1960;13.02.2024;Mme Durand va bien\r\n"
         "P2;;H;31/12/1955;14/02/2024;\r\n",
-        TOULOUSE, "cp1252",
+        TOULOUSE,
+        "cp1252",
     )
     assert records == [
         {"patient_id": "P1", "sex": "female", "birth_year": 1960,
@@ -101,10 +109,14 @@ def test_a_french_treatment_table() -> None:
     record = read(
         "patient_id;kind;agent;start_time;dose;unit\n"
         "P1;Radiothérapie;radiothérapie stéréotaxique;28/03/2024 09:30;2,5;gray\n",
-        TOULOUSE, "cp1252",
+        TOULOUSE,
+        "cp1252",
     )[0]
     assert (record["kind"], record["agent"], record["dose"], record["unit"]) == (
-        "radiotherapy_fraction", "radiothérapie stéréotaxique", "2,5", "Gy",
+        "radiotherapy_fraction",
+        "radiothérapie stéréotaxique",
+        "2,5",
+        "Gy",
     )
     assert record["start_time"] == datetime(2024, 3, 28, 8, 30, tzinfo=UTC)
 
@@ -167,7 +179,11 @@ def test_templates_fit_their_tables(template: object) -> None:
     template = next(t for t in TEMPLATES if t is template)
     declared = {c.name for c in TABLES[template.table].columns}
     given = {c.name for c in template.raw.columns} - {
-        "report_time", "reported_known_time", "observed_known_time", "enrolled_time", "measured_time",
+        "report_time",
+        "reported_known_time",
+        "observed_known_time",
+        "enrolled_time",
+        "measured_time",
     }
     assert given == declared
     assert [c.role for c in template.raw.columns if c.name in ("patient_id", "sample_id")] == ["identifier"] * len(

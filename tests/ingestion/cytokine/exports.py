@@ -14,34 +14,40 @@ class Export:
     analytes: list[str] = field(default_factory=lambda: ["IL-6", "TNF-α"])
     beads: list[str] = field(default_factory=lambda: ["19", "45"])
     units: list[str] = field(default_factory=lambda: ["pg/ml", "pg/ml"])
-    median: Grid = field(default_factory=lambda: {
-        "Background0": ["20", "18"],
-        "Standard1": ["15000", "14000"],
-        "Standard2": ["210.5", "190"],
-        "Control1": ["4000", "3900"],
-        "S-001": ["812.5", "64"],
-        "S-002": ["25", "15800"],
-    })
-    result: Grid | None = field(default_factory=lambda: {
-        "Background0": ["NaN", "NaN"],
-        "Standard1": ["1010", "998"],
-        "Standard2": ["9.8", "10.1"],
-        "Control1": ["251", "240.5"],
-        "S-001": ["33.25", "4.5"],
-        "S-002": ["< 3.2", "> 1000"],
-    })
+    median: Grid = field(
+        default_factory=lambda: {
+            "Background0": ["20", "18"],
+            "Standard1": ["15000", "14000"],
+            "Standard2": ["210.5", "190"],
+            "Control1": ["4000", "3900"],
+            "S-001": ["812.5", "64"],
+            "S-002": ["25", "15800"],
+        }
+    )
+    result: Grid | None = field(
+        default_factory=lambda: {
+            "Background0": ["NaN", "NaN"],
+            "Standard1": ["1010", "998"],
+            "Standard2": ["9.8", "10.1"],
+            "Control1": ["251", "240.5"],
+            "S-001": ["33.25", "4.5"],
+            "S-002": ["< 3.2", "> 1000"],
+        }
+    )
     standards: Grid = field(default_factory=lambda: {"Standard1": ["1000", "1000"], "Standard2": ["10", "10"]})
     controls: Grid = field(default_factory=lambda: {"Control1": ["250", "250"]})
     dilution: dict[str, str] = field(default_factory=lambda: {"S-001": "2", "S-002": "2"})
     warnings: list[tuple[str, str]] = field(default_factory=list)
-    header: dict[str, list[str]] = field(default_factory=lambda: {
-        "Date": ["05/17/2023", "6:42 PM"],
-        "SN": ["FM3D1"],
-        "Batch": ["PLATE_7"],
-        "ProtocolName": ["48-plex"],
-        "BatchStartTime": ["5/17/2023 6:42:29 PM"],
-        "BatchStopTime": ["5/17/2023 7:06:59 PM"],
-    })
+    header: dict[str, list[str]] = field(
+        default_factory=lambda: {
+            "Date": ["05/17/2023", "6:42 PM"],
+            "SN": ["FM3D1"],
+            "Batch": ["PLATE_7"],
+            "ProtocolName": ["48-plex"],
+            "BatchStartTime": ["5/17/2023 6:42:29 PM"],
+            "BatchStopTime": ["5/17/2023 7:06:59 PM"],
+        }
+    )
 
     def with_header(self, **lines: list[str]) -> "Export":
         return replace(self, header={**self.header, **lines})
@@ -67,8 +73,14 @@ class Export:
             by_well("Result", self.result)
         lines += [["DataType:", "Avg Net MFI"], ["Sample", *self.analytes, "Total Events"]]
         lines += [[sample, *cells, "180"] for sample, cells in net.items()]
-        lines += [[], ["DataType:", "Units"], ["Analyte:", *self.analytes], ["BeadID:", *self.beads],
-                  ["Units:", *self.units], []]
+        lines += [
+            [],
+            ["DataType:", "Units"],
+            ["Analyte:", *self.analytes],
+            ["BeadID:", *self.beads],
+            ["Units:", *self.units],
+            [],
+        ]
         for name, grid in (("Standard", self.standards), ("Control", self.controls)):
             lines += [["DataType:", f"{name} Expected Concentration"], ["Reagent", *self.analytes]]
             lines += [[sample, *cells] for sample, cells in grid.items()]

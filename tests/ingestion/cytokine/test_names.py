@@ -9,11 +9,39 @@ from ingestion.sources.cytokine.names import sample_type_of, ucum_unit
     ("sample_type", "names"),
     [
         ("standard", ["Standard1", "Standard 7", "STD3", "std-2"]),
-        ("control", ["Control1", "Control 2", "QC1", "QC High", "Kit Control", "IPC", "IPC 3", "Plate Control",
-                     "CONTROL_SAMPLE_AS 1", "Sample Control", "Inter-plate Control 2"]),
+        (
+            "control",
+            [
+                "Control1",
+                "Control 2",
+                "QC1",
+                "QC High",
+                "Kit Control",
+                "IPC",
+                "IPC 3",
+                "Plate Control",
+                "CONTROL_SAMPLE_AS 1",
+                "Sample Control",
+                "Inter-plate Control 2",
+            ],
+        ),
         ("blank", ["Background0", "Background", "Blank", "blank 2", "Neg", "NEG 1", "Negative Control", "NC 1"]),
-        ("unknown", ["Unknown1", "S1", "S-001", "A1", "P014-W6", "Donor14_1", "Control arm, patient 3", "", "qcdx7",
-                     "Standard of care 12", "Negrini"]),
+        (
+            "unknown",
+            [
+                "Unknown1",
+                "S1",
+                "S-001",
+                "A1",
+                "P014-W6",
+                "Donor14_1",
+                "Control arm, patient 3",
+                "",
+                "qcdx7",
+                "Standard of care 12",
+                "Negrini",
+            ],
+        ),
     ],
 )
 def test_the_whole_name_says_what_is_in_the_well(sample_type: str, names: list[str]) -> None:

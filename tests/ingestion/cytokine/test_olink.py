@@ -60,7 +60,9 @@ def test_a_panel_without_its_name_over_the_plate_column_takes_the_column_in_its_
     for line in rows[7:12]:
         line[5] = "Plate_9"
     assert set(select(read(OLINK_WIDE, workbook(rows)), "panel", "plate_id")) == {
-        ("Olink INFLAMMATION", "Plate_1"), ("Olink INFLAMMATION", "Plate_2"), ("Olink IMMUNO-ONCOLOGY", "Plate_9"),
+        ("Olink INFLAMMATION", "Plate_1"),
+        ("Olink INFLAMMATION", "Plate_2"),
+        ("Olink IMMUNO-ONCOLOGY", "Plate_9"),
     }
 
 
@@ -72,8 +74,12 @@ def test_an_lod_may_be_given_for_each_plate() -> None:
     rows = [*WIDE[:13], *lods]
     found = set(select(read(OLINK_WIDE, workbook(rows)), "plate_id", "assay_id", "lloq"))
     assert found == {
-        ("Plate_1", "OID00471", 1.0), ("Plate_1", "OID00482", 0.5), ("Plate_1", "OID00999", 0.75),
-        ("Plate_2", "OID00471", 2.0), ("Plate_2", "OID00482", 1.5), ("Plate_2", "OID00999", 1.75),
+        ("Plate_1", "OID00471", 1.0),
+        ("Plate_1", "OID00482", 0.5),
+        ("Plate_1", "OID00999", 0.75),
+        ("Plate_2", "OID00471", 2.0),
+        ("Plate_2", "OID00482", 1.5),
+        ("Plate_2", "OID00999", 1.75),
     }
 
 
@@ -228,8 +234,12 @@ def test_a_damaged_explore_file_is_refused_or_read_never_anything_else() -> None
 
 @pytest.mark.parametrize(
     ("texts", "state"),
-    [(["Pass", "PASS", "pass "], "pass"), (["Warning", "WARN", "Manual Warning"], "warning"),
-     (["FAIL", "EXCLUDED"], "fail"), (["", "NA", None], None)],
+    [
+        (["Pass", "PASS", "pass "], "pass"),
+        (["Warning", "WARN", "Manual Warning"], "warning"),
+        (["FAIL", "EXCLUDED"], "fail"),
+        (["", "NA", None], None),
+    ],
 )
 def test_qc_words_of_all_versions_mean_three_states(texts: list[str | None], state: str | None) -> None:
     assert {qc_state(text) for text in texts} == {state}

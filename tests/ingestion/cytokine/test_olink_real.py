@@ -43,7 +43,12 @@ def test_the_target_96_workbook_is_read_whole(shared_data: Path) -> None:
     inflammation = {row["analyte_as_given"]: row["analyte"] for row in rows if "INFLAMMATION" in row["panel"]}
     assert len(inflammation) == 92
     assert {name: inflammation[name] for name in ("IL8", "MCP-1", "PD-L1", "TNFB", "IFN-gamma", "Flt3L", "TRANCE")} == {
-        "IL8": "CXCL8", "MCP-1": "CCL2", "PD-L1": "CD274", "TNFB": "LTA", "IFN-gamma": "IFNG", "Flt3L": "FLT3LG",
+        "IL8": "CXCL8",
+        "MCP-1": "CCL2",
+        "PD-L1": "CD274",
+        "TNFB": "LTA",
+        "IFN-gamma": "IFNG",
+        "Flt3L": "FLT3LG",
         "TRANCE": "TNFSF11",
     }
 

@@ -50,13 +50,35 @@ def test_a_plate_with_results() -> None:
 def test_a_record_carries_all_that_the_blocks_say() -> None:
     rows = read(quoted(replace(Export(), warnings=[("1,F1", "Sample empty.  (0x1)"), ("1,F1", "Low count.")]).lines()))
     assert rows[10] == {
-        "file_row": 10, "problem": None, "plate_id": "PLATE_7", "sample": "S-002", "well": "F1", "replicate": 1,
-        "sample_type": "unknown", "analyte_as_given": "IL-6", "analyte": "IL6", "uniprot_id": "P05231",
-        "assay_id": "19", "panel": "48-plex", "platform": "luminex_xponent", "reported": "< 3.2", "value": None,
-        "operator": "<", "lloq": 3.2, "uloq": None, "unit": "pg/mL", "dilution_factor": 2.0, "expected_value": None,
-        "median_fluorescence": 25.0, "net_fluorescence": 15.0, "bead_count": 60, "total_events": 180,
-        "qc_flag": "warning", "qc_message": "Sample empty. (0x1); Low count.",
-        "measured_time": datetime(2023, 5, 17, 19, 6, 59, tzinfo=UTC), "reported_time": None,
+        "file_row": 10,
+        "problem": None,
+        "plate_id": "PLATE_7",
+        "sample": "S-002",
+        "well": "F1",
+        "replicate": 1,
+        "sample_type": "unknown",
+        "analyte_as_given": "IL-6",
+        "analyte": "IL6",
+        "uniprot_id": "P05231",
+        "assay_id": "19",
+        "panel": "48-plex",
+        "platform": "luminex_xponent",
+        "reported": "< 3.2",
+        "value": None,
+        "operator": "<",
+        "lloq": 3.2,
+        "uloq": None,
+        "unit": "pg/mL",
+        "dilution_factor": 2.0,
+        "expected_value": None,
+        "median_fluorescence": 25.0,
+        "net_fluorescence": 15.0,
+        "bead_count": 60,
+        "total_events": 180,
+        "qc_flag": "warning",
+        "qc_message": "Sample empty. (0x1); Low count.",
+        "measured_time": datetime(2023, 5, 17, 19, 6, 59, tzinfo=UTC),
+        "reported_time": None,
     }
 
 
@@ -82,7 +104,12 @@ def test_limits_come_from_the_texts_of_the_same_dilution_and_else_from_the_stand
 def test_standards_and_controls_know_their_nominal_concentration() -> None:
     rows = read(quoted(Export().lines()))
     assert {row["sample"]: row["expected_value"] for row in rows} == {
-        "Background0": None, "Standard1": 1000.0, "Standard2": 10.0, "Control1": 250.0, "S-001": None, "S-002": None,
+        "Background0": None,
+        "Standard1": 1000.0,
+        "Standard2": 10.0,
+        "Control1": 250.0,
+        "S-001": None,
+        "S-002": None,
     }
 
 
@@ -91,7 +118,8 @@ def test_without_results_fluorescence_is_kept_and_the_value_is_not_reported() ->
     rows = read(quoted(export.lines()))
     assert len(rows) == 12
     assert set(select(rows, "value", "operator", "qc_flag", "unit", "lloq")) == {
-        (None, "none", "not_reported", None, None)}
+        (None, "none", "not_reported", None, None)
+    }
     assert rows[8]["median_fluorescence"] == 812.5
     assert rows[8]["net_fluorescence"] == 802.5
 

@@ -17,15 +17,42 @@ TOP = "multi analyte profiling aggregate document"
 # What the JSON holds beside the results: settings and identity of the instrument, ids made up by the other parser.
 # The last key of a path; a key that is in neither list fails the test.
 NOT_OURS = {
-    "$asm.manifest", "device type", "detector gain setting", "sample volume setting", "custom information document",
-    "minimum assay bead count threshold setting", "measurement identifier", "analyte identifier", "method version",
-    "container type", "plate well count", "analyst", "calculated data identifier", "data system document",
-    "device system document", "unit", "statistical feature", "has statistic datum role", "data source feature",
+    "$asm.manifest",
+    "device type",
+    "detector gain setting",
+    "sample volume setting",
+    "custom information document",
+    "minimum assay bead count threshold setting",
+    "measurement identifier",
+    "analyte identifier",
+    "method version",
+    "container type",
+    "plate well count",
+    "analyst",
+    "calculated data identifier",
+    "data system document",
+    "device system document",
+    "unit",
+    "statistical feature",
+    "has statistic datum role",
+    "data source feature",
 }
 OURS = {
-    "dilution factor setting", "measurement time", "sample identifier", "location identifier", "error", "error feature",
-    "assay bead count", "analyte name", "assay bead identifier", "statistical value", "analytical method identifier",
-    "experimental data identifier", "calculated data name", "calculated result", "data source identifier",
+    "dilution factor setting",
+    "measurement time",
+    "sample identifier",
+    "location identifier",
+    "error",
+    "error feature",
+    "assay bead count",
+    "analyte name",
+    "assay bead identifier",
+    "statistical value",
+    "analytical method identifier",
+    "experimental data identifier",
+    "calculated data name",
+    "calculated result",
+    "data source identifier",
 }
 
 
@@ -64,8 +91,9 @@ def test_every_value_equals_the_json_beside_the_file(
     record = {(row["well"], row["analyte_as_given"]): row for row in rows}
 
     net = {
-        item["data source aggregate document"]["data source document"][0]["data source identifier"]:
-            item["calculated result"]["value"]
+        item["data source aggregate document"]["data source document"][0]["data source identifier"]: item[
+            "calculated result"
+        ]["value"]
         for item in document["calculated data aggregate document"]["calculated data document"]
         if item["calculated data name"] == "Net MFI"
     }

@@ -9,8 +9,16 @@ import pyarrow.parquet as pq
 WIDE: list[list[object]] = [
     ["Project", "NPX Manager"],
     ["NPX Data"],
-    ["Panel", "Olink INFLAMMATION", "Olink INFLAMMATION", "Olink IMMUNO-ONCOLOGY", "Olink INFLAMMATION",
-     "Olink IMMUNO-ONCOLOGY", "Olink INFLAMMATION", "Olink IMMUNO-ONCOLOGY"],
+    [
+        "Panel",
+        "Olink INFLAMMATION",
+        "Olink INFLAMMATION",
+        "Olink IMMUNO-ONCOLOGY",
+        "Olink INFLAMMATION",
+        "Olink IMMUNO-ONCOLOGY",
+        "Olink INFLAMMATION",
+        "Olink IMMUNO-ONCOLOGY",
+    ],
     ["Assay", "IL8", "IL6", "IL6", "Plate ID", "Plate ID", "QC Warning", "QC Warning"],
     ["Uniprot ID", "P10145", "P05231", "P05231"],
     ["OlinkID", "OID00471", "OID00482", "OID00999"],
@@ -59,11 +67,14 @@ def explore_table(n: int = 4) -> pa.Table:
     columns = list(zip(*(rows[i % 4] for i in range(n)), strict=True)) if n else [[] for _ in range(10)]
     names = ("SampleID", "SampleType", "WellID", "SampleQC", "AssayQC", "AssayType", "OlinkID", "UniProt", "Assay")
     arrays = {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=False)}
-    return pa.table(arrays | {
-        "NPX": pa.array(columns[9], pa.float64()),
-        "PlateID": pa.array(["Plate_1"] * n, pa.string()),
-        "Panel": pa.array(["Explore_HT"] * n, pa.string()),
-    })
+    return pa.table(
+        arrays
+        | {
+            "NPX": pa.array(columns[9], pa.float64()),
+            "PlateID": pa.array(["Plate_1"] * n, pa.string()),
+            "Panel": pa.array(["Explore_HT"] * n, pa.string()),
+        }
+    )
 
 
 def parquet(table: pa.Table) -> bytes:

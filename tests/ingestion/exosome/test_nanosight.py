@@ -199,8 +199,7 @@ def test_round_trip(
     blocks: list[str],
 ) -> None:  # fmt: skip
     videos = [
-        Video(f"{name}_{i:02}", [f"{b:.13e}" if exponent else str(b) for b in column])
-        for i, column in enumerate(bins)
+        Video(f"{name}_{i:02}", [f"{b:.13e}" if exponent else str(b) for b in column]) for i, column in enumerate(bins)
     ]
     layout = Layout(separator, padding, line_end, decimal_comma=separator == ";", blocks=blocks)
     content = nta_summary(videos, layout).encode(encoding)
@@ -255,11 +254,15 @@ def test_real_files_read_whole(
     assert len(videos) == n_videos and {v["validity"] for v in (*videos, average)} == {"valid"}
     for record in (*videos, average):
         assert (len(record["bin_centre_nm"]), record["bin_centre_nm"][0], record["bin_centre_nm"][-1]) == (  # type: ignore[arg-type,index]
-            1_000, 0.5, 999.5)
+            1_000,
+            0.5,
+            999.5,
+        )
         assert (float(str(record["dilution_factor"])), record["is_dilution_applied"]) == (10_000.0, is_applied)
         # The bins add up to the concentration that the instrument states: neither lost nor multiplied.
         assert sum(record["bin_concentration_per_ml"]) == pytest.approx(  # type: ignore[call-overload]
-            float(str(record["concentration_per_ml"])), rel=0.005)
+            float(str(record["concentration_per_ml"])), rel=0.005
+        )
     ours = sum(sum(v["bin_concentration_per_ml"]) for v in videos) / n_videos  # type: ignore[call-overload]
     assert ours == pytest.approx(average_per_ml, rel=0.005)
 

@@ -114,5 +114,3 @@ def test_series_are_derived_from_all_their_instances_and_only_where_touched(spar
 def utc(time: datetime) -> datetime:
     """Spark hands times to Python in the local zone, without saying so."""
     return time.astimezone(UTC)
-
-

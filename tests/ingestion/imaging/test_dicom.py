@@ -83,8 +83,15 @@ def test_files_that_pydicom_ships(name: str, modality: str, sequence_type: str |
 
 
 def test_the_same_image_in_seven_transfer_syntaxes_gives_the_same_record() -> None:
-    names = ("MR_small", "MR_small_implicit", "MR_small_bigendian", "MR_small_RLE", "MR_small_jp2klossless",
-             "MR_small_jpeg_ls_lossless", "MR_small_expb")
+    names = (
+        "MR_small",
+        "MR_small_implicit",
+        "MR_small_bigendian",
+        "MR_small_RLE",
+        "MR_small_jp2klossless",
+        "MR_small_jpeg_ls_lossless",
+        "MR_small_expb",
+    )
     [first, *others] = [read(shipped(f"{name}.dcm")) for name in names]
     assert all(other == first for other in others)
 
@@ -195,8 +202,16 @@ def test_values_that_are_read_out_of_tags(tags: dict[str, object], column: str, 
 
 
 def test_no_name_and_no_free_text_leaves_the_reader() -> None:
-    content = dicom_bytes({"SeriesDescription": "t1 CANARY^Jane", "ProtocolName": "CANARY", "PatientName": "CANARY",
-                           "StudyDescription": "CANARY", "InstitutionName": "CANARY", "PatientComments": "CANARY"})
+    content = dicom_bytes(
+        {
+            "SeriesDescription": "t1 CANARY^Jane",
+            "ProtocolName": "CANARY",
+            "PatientName": "CANARY",
+            "StudyDescription": "CANARY",
+            "InstitutionName": "CANARY",
+            "PatientComments": "CANARY",
+        }
+    )
     assert "CANARY" not in repr(read(content))
 
 
@@ -213,8 +228,9 @@ def test_odd_values_neither_warn_nor_log(caplog: pytest.LogCaptureFixture, recwa
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1_400), st.integers(0, 255)), max_size=12),
     end=st.integers(0, 1_500),
-    syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian,
-                            DeflatedExplicitVRLittleEndian]),
+    syntax=st.sampled_from(
+        [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+    ),
     preamble=st.booleans(),
 )
 def test_damaged_files_give_records_or_one_clear_refusal(

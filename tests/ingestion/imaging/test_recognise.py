@@ -43,6 +43,11 @@ def test_recognise(content: bytes, known_as: list[str]) -> None:
 def test_raw_records_carry_no_identifier_in_a_plain_column(source: object) -> None:
     roles = {c.name: c.role for f in source.formats for c in f.raw.columns}  # type: ignore[attr-defined]
     for name, role in roles.items():
-        expected = "uid" if name.endswith("_uid") else "identifier" if name in (
-            "patient_id", "sample_id", "measurement_id", "video") else "plain"
+        expected = (
+            "uid"
+            if name.endswith("_uid")
+            else "identifier"
+            if name in ("patient_id", "sample_id", "measurement_id", "video")
+            else "plain"
+        )
         assert role == expected, name

@@ -29,9 +29,7 @@ def utc(*parts: int) -> datetime:
         ("2704-02-29", None, "+0000", utc(2704, 2, 29), utc(2704, 3, 1)),
     ],
 )
-def test_instants(
-    date: str, time: str | None, offset: str | None, start: datetime, end: datetime | None
-) -> None:
+def test_instants(date: str, time: str | None, offset: str | None, start: datetime, end: datetime | None) -> None:
     assert instant(date, time, offset, PARIS) == Instant(start, end or start)
 
 

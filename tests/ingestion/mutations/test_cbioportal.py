@@ -78,7 +78,8 @@ def test_a_patient_file() -> None:
 def test_only_lists_of_sequenced_samples_say_who_was_sequenced() -> None:
     text = "cancer_study_identifier: s\nstable_id: s_{}\ncase_list_name: x\ncase_list_ids: A\tB\n"
     assert read(text.format("sequenced")) == [
-        {"sample_id": "A", "panel_id": "exome"}, {"sample_id": "B", "panel_id": "exome"},
+        {"sample_id": "A", "panel_id": "exome"},
+        {"sample_id": "B", "panel_id": "exome"},
     ]
     assert read(text.format("all")) == read(text.format("cna")) == []
     with pytest.raises(FileError, match="names no sample"):

@@ -142,10 +142,12 @@ def test_clinical_files_of_a_study(spark: SparkSession) -> None:
         ("P3", "OS", False, "1999-12-01 13:30"),
     ]
     assert rows(tables["specimen"], "sample_id", "patient_id", "specimen_type", "timepoint", "day") == [
-        ("S1", "P1", "tumour", "recurrence", zero), ("S2", "P2", "tumour", None, zero),
+        ("S1", "P1", "tumour", "recurrence", zero),
+        ("S2", "P2", "tumour", None, zero),
     ]
     assert sorted(rows(tables["biomarker"], "sample_id", "marker", "value", "unit", "call")) == [
-        ("S1", "GRADE", None, None, "G4"), ("S1", "MGMT", None, None, "methylated"),
+        ("S1", "GRADE", None, None, "G4"),
+        ("S1", "MGMT", None, None, "methylated"),
         ("S1", "TMB", 0.7, "1/1000000{Base}", None),
     ]
     assert rows(frames["specimen"], "problem") == [(None,), ("tmb_nonsynonymous is not a number",)]

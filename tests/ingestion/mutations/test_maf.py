@@ -15,8 +15,10 @@ from ingestion.sources.mutations import SOURCE
 from ingestion.sources.mutations.definitions import MAFTOOLS
 from ingestion.sources.mutations.maf import MAF
 
-HEADER = "Hugo_Symbol\tChromosome\tStart_Position\tEnd_position\tVariant_Classification\tReference_Allele\t" \
-         "Tumor_Seq_Allele1\tTumor_Seq_Allele2\tTumor_Sample_Barcode\tNCBI_Build\n"
+HEADER = (
+    "Hugo_Symbol\tChromosome\tStart_Position\tEnd_position\tVariant_Classification\tReference_Allele\t"
+    "Tumor_Seq_Allele1\tTumor_Seq_Allele2\tTumor_Sample_Barcode\tNCBI_Build\n"
+)
 
 
 def read(content: str | bytes, name: str = "data_mutations.txt") -> list[dict[str, object]]:
@@ -71,7 +73,8 @@ def test_line_ends_encodings_and_gzip(convert: object) -> None:
 def test_a_stray_quote_and_a_short_row() -> None:
     records = read(HEADER + '5"\t17\t1\t1\tSilent\tC\tC\tT\tS1\t37\nTP53\t17\t2\n')
     assert [(r["hugo_symbol"], r.get("problem")) for r in records] == [
-        ('5"', None), ("TP53", "the row has 3 cells where the header has 10"),
+        ('5"', None),
+        ("TP53", "the row has 3 cells where the header has 10"),
     ]
 
 
@@ -95,8 +98,14 @@ def test_a_table_in_a_file_named_maf_is_refused_as_a_maf() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n", b"Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nTP53\t7157\t0\t-1\n", b"gene,sample\n", b"\x89PNG\x00\x00",
-     b"\x1f\x8b\x08 not a gzip file"],
+    [
+        b"",
+        b"\n\n",
+        b"Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nTP53\t7157\t0\t-1\n",
+        b"gene,sample\n",
+        b"\x89PNG\x00\x00",
+        b"\x1f\x8b\x08 not a gzip file",
+    ],
 )
 def test_other_files_are_no_maf(content: bytes) -> None:
     assert recognise(SOURCE.formats, Probe.of("data_cna.txt", content)) is None

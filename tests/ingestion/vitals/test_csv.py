@@ -37,7 +37,9 @@ def test_a_french_export() -> None:
     text = "case_id;patient_id;time;FC;PAM;Température\r\nC1;P1;28/03/2024 10:00:00;70;65,5;36,6\r\n"
     records = read(text.encode("cp1252"), PARIS)
     assert [(r["signal"], r["value"], r.get("device")) for r in records] == [
-        ("HR", 70.0, "FC"), ("MAP", 65.5, "PAM"), ("TEMP", 36.6, "Température"),
+        ("HR", 70.0, "FC"),
+        ("MAP", 65.5, "PAM"),
+        ("TEMP", 36.6, "Température"),
     ]
     assert {r["event_time"] for r in records} == {datetime(2024, 3, 28, 9, tzinfo=UTC)}
 
@@ -86,16 +88,14 @@ def test_a_bad_cell_is_kept_as_reported_and_spares_the_others() -> None:
 
 def test_a_ragged_row_says_so_and_keeps_what_it_has() -> None:
     records = read(
-        "case_id,time,HR,MAP\n"
-        "C1,2024-03-28 10:00,70,65,99\n"
-        "C1,2024-03-28 10:01,71\n"
-        "C1,2024-03-28 10:02,72,66\n"
+        "case_id,time,HR,MAP\nC1,2024-03-28 10:00,70,65,99\nC1,2024-03-28 10:01,71\nC1,2024-03-28 10:02,72,66\n"
     )
     assert [(r["file_row"], r["value"], r.get("problem")) for r in records] == [
         (0, 70.0, "the row has 5 cells where the header has 4"),
         (1, 65.0, "the row has 5 cells where the header has 4"),
         (2, 71.0, "the row has 3 cells where the header has 4"),
-        (4, 72.0, None), (5, 66.0, None),
+        (4, 72.0, None),
+        (5, 66.0, None),
     ]
 
 
@@ -146,7 +146,8 @@ def test_a_binary_file_named_csv_is_known_by_no_format() -> None:
 SIGNALS = ("HR", "MAP", "SPO2")
 ROWS = st.lists(
     st.tuples(*(st.none() | st.floats(-1e4, 1e4, allow_nan=False).map(lambda v: round(v, 3)) for _ in SIGNALS)),
-    min_size=1, max_size=30,
+    min_size=1,
+    max_size=30,
 )
 
 

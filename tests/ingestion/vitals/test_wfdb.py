@@ -37,9 +37,16 @@ def test_zeros_of_a_real_record_are_missing_and_its_year_survives(shared_data: P
     assert {s: len(found) for s, found in by_signal.items()} == {"HR": 1890, "MAP": 8, "NIBP_MAP": 152}
     assert all(r["value"] != 0 for r in records)
     assert by_signal["HR"][0] == {
-        "file_row": 10, "problem": None, "case_id": "s00001-2896-10-10-00-31n", "patient_id": "s00001",
-        "event_time": datetime(2896, 10, 10, 0, 32, 25, 894_000, tzinfo=UTC), "signal": "HR", "value": 62.8,
-        "unit": "/min", "device": None, "reported": None,
+        "file_row": 10,
+        "problem": None,
+        "case_id": "s00001-2896-10-10-00-31n",
+        "patient_id": "s00001",
+        "event_time": datetime(2896, 10, 10, 0, 32, 25, 894_000, tzinfo=UTC),
+        "signal": "HR",
+        "value": 62.8,
+        "unit": "/min",
+        "device": None,
+        "reported": None,
     }
     assert by_signal["HR"][-1]["event_time"] == datetime(2896, 10, 11, 8, 42, 25, 894_000, tzinfo=UTC)
 
@@ -100,8 +107,13 @@ def test_a_signal_file_elsewhere_or_absent_is_refused(tmp_path: Path) -> None:
 def test_damaged_headers_and_cut_signals_give_records_or_a_file_error(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "damaged"
     folder.mkdir(exist_ok=True)
-    header = write(folder, "r1", [[700 + i, 900] for i in range(8)], "r1 2 1 8 10:00:00 28/03/2024",
-                   ["10/bpm HR", "10/mmHg ABPMean"])
+    header = write(
+        folder,
+        "r1",
+        [[700 + i, 900] for i in range(8)],
+        "r1 2 1 8 10:00:00 28/03/2024",
+        ["10/bpm HR", "10/mmHg ABPMean"],
+    )
     content = bytearray(header.read_bytes())
     for _ in range(data.draw(st.integers(0, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(32, 126))

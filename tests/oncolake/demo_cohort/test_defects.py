@@ -10,10 +10,26 @@ from oncolake.demo.cohort import Cohort
 from oncolake.demo.defects import Defect
 
 KINDS = {
-    "implausible_value", "negative_concentration", "size_out_of_range", "position_zero", "unknown_category",
-    "missing_patient", "no_date", "ragged_row", "binary_named_csv", "empty_file", "missing_columns",
-    "truncated_dicom", "unknown_text", "repeated_rows", "redelivered_bytes", "resaved_copy", "correction",
-    "late_report", "orphan_sample", "late_specimens",
+    "implausible_value",
+    "negative_concentration",
+    "size_out_of_range",
+    "position_zero",
+    "unknown_category",
+    "missing_patient",
+    "no_date",
+    "ragged_row",
+    "binary_named_csv",
+    "empty_file",
+    "missing_columns",
+    "truncated_dicom",
+    "unknown_text",
+    "repeated_rows",
+    "redelivered_bytes",
+    "resaved_copy",
+    "correction",
+    "late_report",
+    "orphan_sample",
+    "late_specimens",
 }
 
 
@@ -113,7 +129,9 @@ def test_orphan_and_late_specimens(cohort: Cohort, landing: Path, content: dict[
 def test_late_reports_straddle_the_landmark(cohort: Cohort, landing: Path) -> None:
     late = cohort.truth.planted_late_report
     assert [(r.table, r.marker) for r in late] == [
-        ("cytokine_result", "IL6"), ("biomarker", "PD-L1"), ("biomarker", "PD-L1")
+        ("cytokine_result", "IL6"),
+        ("biomarker", "PD-L1"),
+        ("biomarker", "PD-L1"),
     ]
     for r in late:
         assert r.event_time < r.landmark_time < r.known_time

@@ -17,8 +17,7 @@ FORMATS = {
     "imaging": {"dicom"},
     "exosome": {"nanosight_summary"},
     "cytokine": {"luminex_xponent", "olink_wide"},
-    "mutations": {"maf", "cbioportal_meta", "cbioportal_gene_panel", "cbioportal_panel_matrix",
-                  "cbioportal_case_list"},
+    "mutations": {"maf", "cbioportal_meta", "cbioportal_gene_panel", "cbioportal_panel_matrix", "cbioportal_case_list"},
     "vitals": {"vitals_wide_csv", "vitals_long_csv"},
 }
 FOUND_BY_READERS = ("unknown_category", "no_date", "ragged_row")

@@ -15,8 +15,15 @@ from oncolake.demo.truth import Latent
 
 SEED = 20260101
 REFERENCE = Latent(
-    age_years=57, kps=80, is_mgmt_methylated=False, is_hypermutated=False, burden_z=0, il6_change_z=0,
-    cxcl8_change_z=0, ifng_change_z=0, exosome_change_z=0,
+    age_years=57,
+    kps=80,
+    is_mgmt_methylated=False,
+    is_hypermutated=False,
+    burden_z=0,
+    il6_change_z=0,
+    cxcl8_change_z=0,
+    ifng_change_z=0,
+    exosome_change_z=0,
 )
 
 
@@ -34,7 +41,8 @@ def concordance(risk: list[float], days: list[int], is_event: list[bool]) -> flo
     """Harrell's C by its definition: share of comparable pairs in which who dies first had the higher risk."""
     pairs = [
         (risk[i] > risk[j]) + 0.5 * (risk[i] == risk[j])
-        for i in range(len(risk)) for j in range(len(risk))
+        for i in range(len(risk))
+        for j in range(len(risk))
         if is_event[i] and days[i] < days[j]
     ]
     return sum(pairs) / len(pairs)
@@ -143,8 +151,10 @@ def test_trend_and_heart_rate_say_more_than_the_last_pressure(cases: list[Monito
     """Five minutes ahead, from minutes that are not hypotensive themselves."""
     last, combined, label = [], [], []
     for case in cases:
-        minutes = {s: np.array([np.nanmedian(m) if not np.isnan(m).all() else np.nan
-                                for m in case.signals[s].reshape(-1, 6)]) for s in ("MAP", "HR", "SBP", "DBP")}
+        minutes = {
+            s: np.array([np.nanmedian(m) if not np.isnan(m).all() else np.nan for m in case.signals[s].reshape(-1, 6)])
+            for s in ("MAP", "HR", "SBP", "DBP")
+        }
         pressure, pulse = minutes["MAP"], minutes["SBP"] - minutes["DBP"]
         for t in range(10, len(pressure) - 5):
             now, later = pressure[t], pressure[t + 5]

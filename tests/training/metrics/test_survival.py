@@ -22,8 +22,11 @@ def cohort(request: pytest.FixtureRequest) -> dict[str, np.ndarray]:
     time = np.ceil(rng.exponential(300 * np.exp(-0.8 * x)))  # whole days, so that ties occur
     censoring = np.ceil(rng.uniform(50, 900, n))
     return {
-        "time": np.minimum(time, censoring), "event": time <= censoring,
-        "risk": np.round(x + rng.normal(size=n) * 0.5, 1), "fold": np.zeros(n, np.intp), "ones": np.ones(n),
+        "time": np.minimum(time, censoring),
+        "event": time <= censoring,
+        "risk": np.round(x + rng.normal(size=n) * 0.5, 1),
+        "fold": np.zeros(n, np.intp),
+        "ones": np.ones(n),
         "survival": np.exp(-np.outer(np.exp(0.5 * x), np.linspace(0.1, 1.5, 12))),
     }
 

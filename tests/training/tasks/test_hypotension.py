@@ -91,14 +91,18 @@ def test_labels_and_features_stand_on_the_same_bins(spark: Any, tmp_path: Path) 
     rng = np.random.default_rng(4)
     rows = [
         {**row, "event_time": row["event_time"] + timedelta(seconds=float(rng.uniform(-30, 30)))}
-        for case in ("c1", "c2") for _ in range(4) for row in pressures(case, list(rng.normal(70, 10, 30)))
+        for case in ("c1", "c2")
+        for _ in range(4)
+        for row in pressures(case, list(rng.normal(70, 10, 30)))
     ]
     rows += [{**row, "value": 40.0, "known_time": START + timedelta(days=2)} for row in rows[:20]]
     write(lake, "vital_sign", rows)
     ours = map_bins(current_arrow(lake, "vital_sign", where={"signal": "MAP"}))
-    frame = spark.createDataFrame(pa.Table.from_pylist(
-        DeltaTable(lake.silver("vital_sign")).to_pyarrow_table().to_pylist(), TABLES["vital_sign"].arrow_schema()
-    ))
+    frame = spark.createDataFrame(
+        pa.Table.from_pylist(
+            DeltaTable(lake.silver("vital_sign")).to_pyarrow_table().to_pylist(), TABLES["vital_sign"].arrow_schema()
+        )
+    )
     theirs = minute_bins(frame).where("map_mmhg IS NOT NULL").toPandas()
     columns = ["case_id", "minute", "map_mmhg"]
     pd.testing.assert_frame_equal(
