@@ -11,18 +11,14 @@ from infra import delta
 from infra.lake import Lake
 from infra.settings import Settings
 from infra.spark import build_session
-from ingestion import ledger, pipeline
+from ingestion import pipeline
 from tests.ingestion.lakes import KEY, deliver
 
 
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def after(function: Callable[..., Any]) -> Callable[..., Any]:
+def killed_after(function: Callable[..., Any]) -> Callable[..., Any]:
     def call_and_die(*arguments: Any, **named: Any) -> None:
         function(*arguments, **named)
-        die()
+        os.kill(os.getpid(), signal.SIGKILL)
 
     return call_and_die
 
@@ -31,9 +27,7 @@ def main(lake: str, landing: str, point: str) -> None:
     # What Great Expectations says is shown elsewhere; its import alone takes longer than all of this.
     pipeline.validate = lambda *_: []  # type: ignore[assignment]
     if point == "after the first append":
-        delta.append = after(delta.append)
-    elif point == "before the ledger":
-        ledger.record = die
+        delta.append = killed_after(delta.append)
     settings = Settings(pseudonym_key=KEY, spark_master="local[1]", spark_memory="800m")
     deliver(Lake.at(lake), [Path(landing)], lambda: build_session(settings))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from infra.errors import UsageError
+from infra.errors import MachineError, UsageError
 from infra.lake import Lake
 from infra.settings import Settings, Site
 from ingestion import ledger, pipeline
@@ -144,15 +144,16 @@ def child(lake: Lake, landing: Path, point: str = "") -> "subprocess.Popen[str]"
 
 @slow
 @pytest.mark.usefixtures("no_expectations")
-def test_a_killed_ingestion_run_again_ends_like_an_undisturbed_one(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_interrupted_ingestion_run_again_ends_like_an_undisturbed_one(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     landing = tmp_path / "landing"
     landing.mkdir()
     (landing / "monday.csv").write_text(MONDAY)
     (landing / "tuesday.csv").write_text(TUESDAY)
-    points = {"after the first append": 7, "before the ledger": 7}  # and the rows that are there already
-    lakes = {point: Lake.at(tmp_path / point.replace(" ", "-")) for point in points}
-    killed = {point: child(lake, landing, point) for point, lake in lakes.items()}
-    undisturbed = Lake.at(tmp_path / "undisturbed")
+    killed, failed, undisturbed = (Lake.at(tmp_path / name) for name in ("killed", "failed", "undisturbed"))
+    process = child(killed, landing, "after the first append")
+
     deliver(undisturbed, [landing], lambda: spark)
     expected = state(undisturbed)
     assert {name: len(found) for name, found in expected.items()} == {
@@ -160,13 +161,23 @@ def test_a_killed_ingestion_run_again_ends_like_an_undisturbed_one(spark: SparkS
         "quarantine vital_sign": 3,
         "ledger": 2,
     }
-    for point, process in killed.items():
-        _, said = process.communicate(timeout=180)
-        assert process.returncode == -signal.SIGKILL, said
-        assert (len(rows(lakes[point])), ledger.ingested(lakes[point], "vitals")) == (points[point], set())
-        _, files = deliver(lakes[point], [landing], lambda: spark)
+
+    def full(*_: object) -> None:
+        raise MachineError("The disk is full.")
+
+    with monkeypatch.context() as patched, pytest.raises(MachineError):
+        patched.setattr(ledger, "record", full)
+        deliver(failed, [landing], lambda: spark)
+
+    _, said = process.communicate(timeout=180)
+    assert process.returncode == -signal.SIGKILL, said
+    for lake, already in ((killed, ["silver vital_sign"]), (failed, ["silver vital_sign", "quarantine vital_sign"])):
+        half = state(lake)
+        assert list(half) == already
+        assert all(half[name] == expected[name] for name in already)
+        _, files = deliver(lake, [landing], lambda: spark)
         assert {f.status for f in files.values()} == {"ingested"}
-        assert state(lakes[point]) == expected, point
+        assert state(lake) == expected
 
 
 @slow
