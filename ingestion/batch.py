@@ -181,7 +181,8 @@ class Batch:
         path = self.lake.silver(table.name)
         self._create(table)
         existing = mine = None
-        if (delta.version(path) or 0) > 0:
+        before = delta.version(path) or 0
+        if before > 0:
             existing = everything = delta.read(self.spark, path)
             if keys is None:
                 existing = everything.filter(F.col("batch_id") != self.batch_id)
@@ -202,7 +203,8 @@ class Batch:
             rows = rows.select(*(c.name for c in table.all_columns))
             # Direct and derived rows of one batch may go to the same table: the same name would drop the second.
             kind = "derived" if keys is None else "direct"
-            delta.append(self.lake, rows, path, f"{self.batch_id}:{kind}:{table.name}")
+            # The version before it, read under the lock, tells a second attempt with more to write from a repetition.
+            delta.append(self.lake, rows, path, f"{self.batch_id}:{kind}:{table.name}:{before}")
         rejected = sum(f.rows_quarantined for f in fates.values())
         if rejected:
             bad = status.filter(F.col(STATUS) == QUARANTINED).withColumns(stamps)

@@ -45,11 +45,12 @@ def quarantine_rows(
     path = lake.quarantine(table)
     delta.create(lake, path, SCHEMA, COMMENTS, f"Rejected rows of {table}.")
     rows = bad.withColumn("source", F.lit(source)).withColumnRenamed(REASONS, "reasons").select(*SCHEMA.names)
-    if (delta.version(path) or 0) > 0:
+    before = delta.version(path) or 0
+    if before > 0:
         record_key = ["file_id", "site_id", "file_row", "row_hash"]
         there = delta.read(spark, path).select(*record_key)
         rows = rows.join(there, record_key, "left_anti").select(*SCHEMA.names)
-    delta.append(lake, rows, path, f"{batch_id}:quarantine:{table}")
+    delta.append(lake, rows, path, f"{batch_id}:quarantine:{table}:{before}")
 
 
 def quarantined(lake: Lake, table: str) -> pa.Table:

@@ -19,6 +19,7 @@ from infra.locks import writing
 from infra.table import Table
 from infra.tables import TABLES
 from quality.gate import breaks
+from quality.page import PAGE, write_page
 from quality.suite import suite
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def results_path(lake: Lake) -> str:
 
 def docs_index(lake: Lake) -> Path:
     """The first page of the Data Docs."""
-    return lake.folder("quality") / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+    return lake.folder("quality") / "gx" / "uncommitted" / "data_docs" / "local_site" / PAGE
 
 
 def validate(frames: "Mapping[str, DataFrame]", lake: Lake, source: str, batch_id: str) -> list[CheckResult]:
@@ -79,6 +80,7 @@ def validate(frames: "Mapping[str, DataFrame]", lake: Lake, source: str, batch_i
             for (column, check), n, met in zip(TABLES[name].checks(), failed, verdicts[name], strict=True):
                 results.append(CheckResult(name, sentence(column.name, check), check.severity, total, n, met))
         _record(results, lake, source, batch_id)
+        write_page(docs_index(lake).parent, results_path(lake))
     return results
 
 

@@ -64,7 +64,7 @@ def start(lake: Lake, mlflow_port: int, docs_port: int) -> dict[str, tuple[str, 
              "--default-artifact-root", (Path(lake.root) / "mlflow" / "artifacts").as_uri()],
         ),
         "Data Docs": (
-            f"http://{HOST}:{docs_at}/index.html",
+            f"http://{HOST}:{docs_at}/{docs.name}",
             [python, "-m", "http.server", str(docs_at), "--bind", HOST, "--directory", str(docs.parent)],
         ),
     }  # fmt: skip
