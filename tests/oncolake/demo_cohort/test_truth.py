@@ -9,7 +9,7 @@ import pytest
 
 from oncolake.demo import cytokine_files, exosome_files, truth
 from oncolake.demo.hospitals import HOSPITALS
-from oncolake.demo.monitor import MonitorCase, simulate_case
+from oncolake.demo.monitor import SAMPLE_SECONDS, MonitorCase, simulate_case
 from oncolake.demo.study import Patient, rng_of, simulate
 from oncolake.demo.truth import Latent
 
@@ -147,14 +147,16 @@ def test_a_tenth_of_the_minutes_is_hypotensive(cases: list[MonitorCase]) -> None
     assert 0.2 < (below > 0).mean() < 0.95
 
 
+def minute_medians(signal: np.ndarray) -> np.ndarray:
+    whole = signal.reshape(-1, 60 // SAMPLE_SECONDS)
+    return np.array([np.nan if np.isnan(m).all() else np.nanmedian(m) for m in whole])
+
+
 def test_trend_and_heart_rate_say_more_than_the_last_pressure(cases: list[MonitorCase]) -> None:
     """Five minutes ahead, from minutes that are not hypotensive themselves."""
     last, combined, label = [], [], []
     for case in cases:
-        minutes = {
-            s: np.array([np.nanmedian(m) if not np.isnan(m).all() else np.nan for m in case.signals[s].reshape(-1, 6)])
-            for s in ("MAP", "HR", "SBP", "DBP")
-        }
+        minutes = {s: minute_medians(case.signals[s]) for s in ("MAP", "HR", "SBP", "DBP")}
         pressure, pulse = minutes["MAP"], minutes["SBP"] - minutes["DBP"]
         for t in range(10, len(pressure) - 5):
             now, later = pressure[t], pressure[t + 5]
