@@ -8,6 +8,7 @@ from oncolake import show
 from oncolake.commands.options import JsonOption, LakeOption, load_settings, open_lake
 
 runs = typer.Typer(help="Training runs.", no_args_is_help=True)
+MODELS_ACROSS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -66,11 +67,13 @@ def print_comparison(lake: object, task: str) -> None:
 
     assert isinstance(lake, Lake)
     shown = comparison(lake, task)
-    # Models across, metrics down: a dozen metrics with intervals do not fit side by side.
-    cells = [[_stacked(cell) for cell in row] for row in shown.rows]
-    rows = [(name, *(row[i] for row in cells)) for i, name in enumerate(shown.header) if i > 0]
-    models = [row[0] for row in shown.rows]
-    show.print_table(shown.title, ("", *models), rows, right=range(1, len(models) + 1))
+    # Models across, metrics down: a dozen metrics with intervals do not fit side by side. At most five models.
+    for start in range(0, len(shown.rows), MODELS_ACROSS):
+        some = shown.rows[start : start + MODELS_ACROSS]
+        cells = [[_stacked(cell) for cell in row] for row in some]
+        rows = [(name, *(row[i] for row in cells)) for i, name in enumerate(shown.header) if i > 0]
+        title = shown.title if start == 0 else "and"
+        show.print_table(title, ("", *(row[0] for row in some)), rows, right=range(1, len(some) + 1))
     if shown.note:
         show.out.print(shown.note, markup=False, highlight=False)
 
