@@ -88,7 +88,8 @@ def has_rows_of(path: str, file_ids: Iterable[str]) -> bool:
     if (version(path) or 0) == 0:
         return False
     rows = deltalake.DeltaTable(path).to_pyarrow_dataset()
-    return bool(rows.count_rows(filter=pc.field("file_id").isin(list(file_ids))))
+    wanted = pa.array(list(file_ids), pa.string())
+    return bool(rows.count_rows(filter=pc.field("file_id").isin(wanted)))
 
 
 def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:

@@ -133,7 +133,9 @@ class Batch:
         statuses: dict[str, DataFrame] = {}
         reports: dict[str, TableReport] = {}
         fates: dict[FileKey, Fates] = {}
-        for done, (name, judged) in enumerate(prepared.frames.items()):
+        # Files that were all refused leave nothing to compare or write.
+        frames = prepared.frames if keys else {}
+        for done, (name, judged) in enumerate(frames.items()):
             self.progress(f"writing {name}", done, len(prepared.frames))
             if dropped:
                 judged = judged.join(self._keys(dropped), FILE_KEY, "left_anti")  # noqa: PLW2901
