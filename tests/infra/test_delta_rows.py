@@ -1,0 +1,18 @@
+"""Whether a table holds rows of given files, asked without a JVM."""
+
+from pathlib import Path
+
+import deltalake
+import pyarrow as pa
+
+from infra import delta
+
+
+def test_rows_of_files_are_found_by_their_id_and_no_files_have_none(tmp_path: Path) -> None:
+    path = str(tmp_path / "table")
+    assert not delta.has_rows_of(path, ["a"])  # no table yet
+    deltalake.write_deltalake(path, pa.table({"file_id": ["a", "b"]}))
+    deltalake.write_deltalake(path, pa.table({"file_id": ["c"]}), mode="append")
+    assert delta.has_rows_of(path, ["x", "b"])
+    assert not delta.has_rows_of(path, ["x"])
+    assert not delta.has_rows_of(path, [])
