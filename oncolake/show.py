@@ -57,9 +57,8 @@ class Steps:
 
 
 @contextmanager
-def steps(prefix: str = "", quiet: bool = False) -> Iterator[Steps]:
-    """Shows the steps of long work while the block runs. quiet: says nothing unless on a terminal."""
+def steps(prefix: str = "") -> Iterator[Steps]:
+    """Shows the steps of long work while the block runs."""
     shown = Steps(prefix)
-    shown._said = "" if not quiet else shown._said
     with shown._progress:
         yield shown

@@ -8,6 +8,7 @@ from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_fi
 from features.view import Feature, GoldView, Silver
 from infra.table import ColumnType
 from infra.tables.laboratory import exosome_measurement
+from ingestion.sources.exosome.summary import correction_factor, is_usable
 
 DEFINITION = "exosome.valid_videos/1"
 SMALL_NM = (30.0, 150.0)
@@ -42,7 +43,7 @@ def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
     facts = (
         laboratory_facts(silver["exosome_measurement"], silver["specimen"], exosome_measurement.key)
-        .where("validity = 'valid' AND NOT is_instrument_average")
+        .where(is_usable(F.col("validity"), F.col("is_instrument_average")))
         .select(
             "patient_id",
             "sample_id",
@@ -81,9 +82,7 @@ def undiluted() -> Column:
     Null where the dilution was neither applied nor recorded: the number as measured would be wrong by an unknown
     factor.
     """
-    return F.when(F.col("is_dilution_applied"), F.col("concentration_per_ml")).otherwise(
-        F.col("concentration_per_ml") * F.col("dilution_factor")
-    )
+    return F.col("concentration_per_ml") * correction_factor(F.col("dilution_factor"), F.col("is_dilution_applied"))
 
 
 def share_of_bins(low_nm: float, high_nm: float) -> Column:
