@@ -20,7 +20,7 @@ $(READY): uv.lock pyproject.toml infra/deploy/jars.sha256 infra/jars.py infra/sp
 	@"$(PYTHON)" -m infra.java
 	@test -x .venv/bin/uv || { "$(PYTHON)" -m venv --clear .venv && .venv/bin/pip install --quiet uv==$(UV_VERSION); }
 	@echo "Installing the locked packages ..."
-	@VIRTUAL_ENV= UV_PYTHON="$(PYTHON)" .venv/bin/uv sync --frozen --quiet --compile-bytecode
+	@VIRTUAL_ENV= UV_PYTHON="$(PYTHON)" .venv/bin/uv sync --frozen --all-extras --quiet --compile-bytecode
 	@echo "Fetching the Delta JARs and preparing the JVM ..."
 	@$(RUN)/python -m infra.jars
 	@touch $(READY)

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts, snapshots
 from features.view import Feature, GoldView, Silver
-from infra.tables.laboratory import mutational_burden
+from infra.tables.mutations import mutational_burden
 
 DEFINITION = "burden.last_sample/1"
 DEFINITIONS = {"cbioportal": "tmb.cbioportal-9class", "maftools": "tmb.maftools"}

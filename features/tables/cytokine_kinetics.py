@@ -7,7 +7,7 @@ from features.tables.course import at_baseline, at_last, days, since_baseline, s
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
 from infra.table import ColumnType
-from infra.tables.laboratory import cytokine_result
+from infra.tables.cytokine import cytokine_result
 
 DEFINITION = "cytokine.kinetics/1"
 SUBSTITUTION = "lloq_over_sqrt2"

@@ -7,7 +7,7 @@ from features.tables.course import at_baseline, at_last, since_baseline, snapsho
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
 from infra.table import ColumnType
-from infra.tables.laboratory import exosome_measurement
+from infra.tables.exosome import exosome_measurement
 from ingestion.sources.exosome.summary import correction_factor, is_usable
 
 DEFINITION = "exosome.valid_videos/1"

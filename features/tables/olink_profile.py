@@ -7,7 +7,7 @@ from features.tables.course import at_baseline, at_last, since_baseline, snapsho
 from features.tables.cytokine_kinetics import ANALYTES
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, laboratory_facts
 from features.view import Feature, GoldView, Silver
-from infra.tables.laboratory import cytokine_result
+from infra.tables.cytokine import cytokine_result
 
 DEFINITION = "olink.npx_course/1"
 PLATFORMS = ("olink_target", "olink_explore")

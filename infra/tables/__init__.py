@@ -1,7 +1,7 @@
 """Every silver table of the lake, by name."""
 
 from infra.table import Table
-from infra.tables import clinical, imaging, laboratory, vitals
+from infra.tables import clinical, cytokine, exosome, imaging, mutations, vitals
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -14,13 +14,13 @@ TABLES: dict[str, Table] = {
         imaging.imaging_instance,
         imaging.imaging_series,
         imaging.imaging_measurement,
-        laboratory.exosome_measurement,
-        laboratory.exosome_cargo,
-        laboratory.cytokine_result,
-        laboratory.variant,
-        laboratory.sequenced_sample,
-        laboratory.gene_panel,
-        laboratory.mutational_burden,
+        exosome.exosome_measurement,
+        exosome.exosome_cargo,
+        cytokine.cytokine_result,
+        mutations.variant,
+        mutations.sequenced_sample,
+        mutations.gene_panel,
+        mutations.mutational_burden,
         vitals.vital_sign,
     )
 }
