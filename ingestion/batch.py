@@ -13,19 +13,15 @@ from infra.table import Table
 from infra.tables import TABLES
 from ingestion.discovery import Found
 from ingestion.format import Source
-from ingestion.reading import read_files
+from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
+from ingestion.tally import FILE_KEY, Tally, tally, within
 from ingestion.versions import ACCEPTED, QUARANTINED, STATUS, classify, current, row_hash
 from quality.gate import REASONS, WARNINGS, judge
 from quality.quarantine import quarantine_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-
-FileKey = tuple[str, str]
-"""(file_id, site_id): two sites may deliver the same content, such as a gene panel."""
-FILE_KEY = ["file_id", "site_id"]
 
 
 @dataclass(frozen=True)
@@ -42,13 +38,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Judged rows by table (persisted), and by file (its content and its site) what its reading gave."""
+    """Judged rows by table (persisted) with their tally, and by file (its content and its site) what reading gave."""
 
     frames: "dict[str, DataFrame]"
-    rows_in: dict[FileKey, int]
-    errors: dict[FileKey, str]
+    tallies: dict[str, Tally]
+    readings: dict[FileKey, Reading]
     is_shared: bool
     """Whether some raw records gave rows of more than one table."""
+
+    @property
+    def errors(self) -> dict[FileKey, str]:
+        """Why files could not be read."""
+        return {k: r.error for k, r in self.readings.items() if r.error is not None}
 
     def release(self) -> None:
         """Frees the memory that the batch held."""
@@ -72,42 +73,40 @@ class Batch:
         """Reads and conforms the files and judges every row. A file that fails leaves no row."""
         from pyspark.sql import functions as F
 
-        rows_in: dict[FileKey, int] = {}
-        errors: dict[FileKey, str] = {}
         conformed: dict[str, list[DataFrame]] = {}
+        raws: list[DataFrame] = []
         is_shared = False
-        persisted: list[DataFrame] = []
-        schemas = {f.format.raw.name: f.format.raw for f in files if f.format}
-        for done, (name, raw_schema) in enumerate(schemas.items()):
-            self.progress(f"reading {name}", done, len(schemas))
-            group = [f for f in files if f.format and f.format.raw.name == name]
-            sites = {f.site_id: self.settings.site(f.site_id) for f in group}
-            raw = read_files(self.spark, group, raw_schema, self.source.name, sites, self.settings.pseudonymiser)
-            raw = raw.persist()
-            persisted.append(raw)
-            per_file = raw.groupBy(*FILE_KEY).agg(F.count_if(F.col("file_row") >= 0), F.max("error"))
-            for file_id, site_id, n, error in per_file.collect():
-                if error is None:
-                    rows_in[file_id, site_id] = n
-                else:
-                    errors[file_id, site_id] = error
-            record = F.struct("problem", *(c.name for c in raw_schema.columns))
-            readable = raw.filter(F.col("error").isNull()).withColumn("record", record)
-            if failed := [f.key for f in group if f.key in errors]:
-                readable = readable.join(self._keys(failed), FILE_KEY, "left_anti")
-            for site_id, site in sites.items():
-                of_site = readable.filter(F.col("site_id") == site_id) if len(sites) > 1 else readable
-                by_table = self.source.conform[name](of_site, site)
-                is_shared |= len(by_table) > 1
-                for table, frame in by_table.items():
-                    conformed.setdefault(table, []).append(self._judged(frame, TABLES[table]))
+        readings = new_readings(self.spark)
+        groups: dict[tuple[str, str], list[Found]] = {}
+        for f in files:
+            if f.format:
+                groups.setdefault((f.format.raw.name, f.site_id), []).append(f)
+        for (name, site_id), group in groups.items():
+            assert group[0].format is not None
+            schema, site = group[0].format.raw, self.settings.site(site_id)
+            keyed = self.settings.pseudonymiser
+            raw = read_files(self.spark, group, schema, self.source.name, {site_id: site}, keyed, readings)
+            raw = raw.withColumn("record", F.struct("problem", *(c.name for c in schema.columns)))
+            by_table = self.source.conform[name](raw, site)
+            if len(by_table) > 1:
+                # Only then would the files be read once for each table.
+                is_shared = True
+                by_table = self.source.conform[name](raw.persist(), site)
+                raws.append(raw)
+            for table, frame in by_table.items():
+                conformed.setdefault(table, []).append(self._judged(frame, TABLES[table]))
         frames = {table: reduce(_union, parts).persist() for table, parts in conformed.items()}
-        for done, frame in enumerate(frames.values()):
-            self.progress("judging rows", done, len(frames))
-            frame.count()
-        for raw in persisted:
+        tallies: dict[str, Tally] = {}
+        for done, (table, frame) in enumerate(frames.items()):
+            self.progress(f"reading and judging {table}", done, len(frames))
+            tallies[table] = tally(frame, TABLES[table])
+        for raw in raws:
             raw.unpersist()
-        return Prepared(frames, rows_in, errors, is_shared)
+        read = dict(readings.value)
+        if failed := {k for k, r in read.items() if r.error is not None}:
+            frames = {name: frame.join(self._keys(failed), FILE_KEY, "left_anti") for name, frame in frames.items()}
+            tallies = {name: t.without(failed) for name, t in tallies.items()}
+        return Prepared(frames, tallies, read, is_shared)
 
     def _judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
         from pyspark.sql import functions as F
@@ -129,7 +128,7 @@ class Batch:
         from pyspark.sql import functions as F
 
         keys = [f.key for f in files if f.key not in prepared.errors]
-        dropped = [k for k in prepared.rows_in if k not in set(keys)]
+        dropped = prepared.readings.keys() - prepared.errors.keys() - set(keys)
         statuses: dict[str, DataFrame] = {}
         reports: dict[str, TableReport] = {}
         fates: dict[FileKey, Fates] = {}
@@ -137,9 +136,11 @@ class Batch:
         frames = prepared.frames if keys else {}
         for done, (name, judged) in enumerate(frames.items()):
             self.progress(f"writing {name}", done, len(prepared.frames))
+            counted = prepared.tallies[name].without(dropped)
             if dropped:
                 judged = judged.join(self._keys(dropped), FILE_KEY, "left_anti")  # noqa: PLW2901
-            statuses[name], reports[name], of_table = self._append(judged, TABLES[name], keys)
+            is_plain = counted.is_row_a_record(prepared.readings)
+            statuses[name], reports[name], of_table = self._append(judged, counted, keys, is_plain)
             fates |= of_table
         for derived in self.source.derived:
             if any(reports[t].rows_added for t in derived.inputs if t in reports):
@@ -148,7 +149,8 @@ class Batch:
                 rows = derived.derive(touched, self._current)
                 plain = rows.withColumns({"format": F.lit("derived"), "problem": F.lit(None).cast("string")})
                 judged = self._judged(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table])
-                _, report, _ = self._append(judged.persist(), TABLES[derived.table], None)
+                judged = judged.persist()
+                _, report, _ = self._append(judged, tally(judged, TABLES[derived.table]), None, False)
                 # An index and single objects in one batch both feed the series: neither count hides the other.
                 reports[derived.table] = report.plus(reports.get(derived.table))
         if prepared.is_shared:
@@ -157,10 +159,10 @@ class Batch:
         counts = {k: Counts(error=e) for k, e in prepared.errors.items()}
         for k in keys:
             f = fates.get(k, Fates())
-            counts[k] = Counts(prepared.rows_in.get(k, 0), f.accepted, f.quarantined, f.duplicates, f.warnings)
+            counts[k] = Counts(prepared.readings[k].records.n, f.accepted, f.quarantined, f.duplicates, f.warnings)
         return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
 
-    def _keys(self, keys: Sequence[FileKey]) -> "DataFrame":
+    def _keys(self, keys: Iterable[FileKey]) -> "DataFrame":
         from pyspark.sql import functions as F
 
         return F.broadcast(self.spark.createDataFrame(list(keys), "file_id string, site_id string"))
@@ -175,11 +177,15 @@ class Batch:
         delta.create(self.lake, self.lake.silver(table.name), table.arrow_schema(), comments, table.description)
 
     def _append(
-        self, judged: "DataFrame", table: Table, keys: Sequence[FileKey] | None
+        self, judged: "DataFrame", counted: Tally, keys: Sequence[FileKey] | None, is_plain: bool
     ) -> "tuple[DataFrame, TableReport, dict[FileKey, Fates]]":
-        """keys: the batch's files; None for a derived table, whose rows belong to no file of the batch."""
+        """keys: the batch's files; None for a derived table, whose rows belong to no file of the batch.
+
+        is_plain: each record is one row, so that counts of rows are counts of records.
+        """
         from pyspark.sql import functions as F
 
+        table = counted.table
         path = self.lake.silver(table.name)
         self._create(table)
         existing = mine = None
@@ -193,8 +199,11 @@ class Batch:
                 batch_files = self._keys(keys)
                 existing = everything.join(batch_files, FILE_KEY, "left_anti")
                 mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*FILE_KEY, "file_row", "row_hash")
-        status = classify(judged, existing, table, self.now)
-        fates = _fates([status])
+        if existing is not None:
+            existing = existing.filter(within(counted.reach(), table))
+        classified = classify(judged, existing, table, self.now)
+        status = classified.rows
+        fates = _fates([status]) if classified.compared or not is_plain else _fates_by_gate(counted)
         stamps = {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
         added = sum(f.rows_accepted for f in fates.values())
         if added:
@@ -224,6 +233,14 @@ class Fates:
     warnings: int = 0
     rows_accepted: int = 0
     rows_quarantined: int = 0
+
+
+def _fates_by_gate(counted: Tally) -> dict[FileKey, Fates]:
+    """Where no key occurs twice and each record is one row, the gate's verdict is all there is."""
+    return {
+        k: Fates(f.records.n - f.refused, f.refused, 0, f.warnings, f.records.n - f.refused, f.refused)
+        for k, f in counted.files.items()
+    }
 
 
 def _fates(statuses: "Iterable[DataFrame]") -> dict[FileKey, Fates]:

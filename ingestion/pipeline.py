@@ -16,9 +16,10 @@ from infra.lake import Lake
 from infra.locks import writing
 from infra.settings import Settings
 from ingestion import ledger
-from ingestion.batch import Batch, Counts, FileKey
+from ingestion.batch import Batch, Counts
 from ingestion.discovery import Delivery, Found, discover
 from ingestion.format import Source
+from ingestion.reading import FileKey
 from ingestion.registry import SOURCES
 from ingestion.report import BatchReport, FileReport, TableReport
 from quality.validation import validate
@@ -65,7 +66,8 @@ def ingest(
         with ThreadPoolExecutor(1) as beside, writing(lake, "ingest"):
             new = _unseen(new, ledger.ingested(lake, source.name))
             # The expectations judge the rows that the gate has judged already; they run while the rows are written.
-            validation = beside.submit(validate, prepared.frames, lake, source.name, batch_id)
+            broken = {name: t.broken() for name, t in prepared.tallies.items()}
+            validation = beside.submit(validate, prepared.frames, broken, lake, source.name, batch_id)
             counts, tables = batch.commit(prepared, new)
             progress("validating")
             validation.result()

@@ -1,8 +1,9 @@
 """Runs readers over files on Spark. Identifiers become pseudonyms here, before a record leaves the worker."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from ingestion.discovery import Found
 from ingestion.format import Format, RawFile, RawSchema
 
 if TYPE_CHECKING:
+    from pyspark.accumulators import Accumulator
     from pyspark.sql import DataFrame, SparkSession
 
 ENVELOPE = pa.schema(
@@ -20,10 +22,62 @@ ENVELOPE = pa.schema(
         pa.field("file_id", pa.string()),
         pa.field("site_id", pa.string()),
         pa.field("format", pa.string()),
-        pa.field("error", pa.string()),
     ]
 )
-"""What the reading edge adds to each raw record. `error` is set on one row of a file that could not be read."""
+"""What the reading edge adds to each raw record."""
+
+
+FileKey = tuple[str, str]
+"""(file_id, site_id): two sites may deliver the same content, such as a gene panel."""
+
+
+@dataclass(frozen=True)
+class RecordSum:
+    """A set of record numbers of one file, by count, sum and sum of squares (of the number modulo MODULUS).
+
+    The reading edge counts the records that it passes on, and a table counts the rows that came of them. Where the
+    three agree, every record became one row: none was lost on the way and none was doubled.
+    """
+
+    MODULUS: ClassVar[int] = 65_521
+
+    n: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def plus(self, file_rows: pa.Array) -> "RecordSum":
+        """With the numbers of one more batch."""
+        numbers = file_rows.to_numpy(zero_copy_only=False)
+        squares = int(((numbers % self.MODULUS) ** 2).sum())
+        return RecordSum(self.n + len(numbers), self.total + int(numbers.sum()), self.squares + squares)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading one file gave: its records, or why it could not be read."""
+
+    records: RecordSum = RecordSum()
+    error: str | None = None
+
+    def plus(self, records: pa.RecordBatch, error: str | None) -> "Reading":
+        if error is not None:
+            return Reading(RecordSum(), error)
+        return Reading(self.records.plus(records.column("file_row")), self.error)
+
+
+def new_readings(spark: "SparkSession") -> "Accumulator[dict[FileKey, Reading]]":
+    """Collects readings by file. A task that runs twice says the same of its files twice, and nothing is doubled."""
+    from pyspark.accumulators import AccumulatorParam
+
+    class ByFile(AccumulatorParam[dict[FileKey, Reading]]):
+        def zero(self, value: dict[FileKey, Reading]) -> dict[FileKey, Reading]:
+            return {}
+
+        def addInPlace(self, value1: dict[FileKey, Reading], value2: dict[FileKey, Reading]) -> dict[FileKey, Reading]:
+            value1.update(value2)
+            return value1
+
+    return spark.sparkContext.accumulator({}, ByFile())
 
 
 def read_files(
@@ -33,8 +87,12 @@ def read_files(
     source: str,
     sites: dict[str, Site],
     pseudonymiser: Pseudonymiser,
+    readings: "Accumulator[dict[FileKey, Reading]]",
 ) -> "DataFrame":
-    """Raw records of all files of one raw schema: ENVELOPE, then `raw.arrow`; lazily read, a task a few files."""
+    """Raw records of all files of one raw schema: ENVELOPE, then `raw.arrow`; lazily read, a task a few files.
+
+    readings: told of each file what its reading gave, as soon as an action has read it.
+    """
     from pyspark.sql.pandas.types import from_arrow_schema
 
     work = pa.table(
@@ -49,12 +107,16 @@ def read_files(
     parallelism = spark.sparkContext.defaultParallelism
     tasks = 1 if sum(f.size_bytes or 0 for f in files) < 4_000_000 and len(files) < 50 else parallelism * 4
     schema = from_arrow_schema(pa.schema([*ENVELOPE, *raw.arrow]))
-    reader = _worker(source, raw, sites, pseudonymiser)
+    reader = _worker(source, raw, sites, pseudonymiser, readings)
     return spark.createDataFrame(work).repartition(min(tasks, len(files))).mapInArrow(reader, schema)
 
 
 def _worker(
-    source: str, raw: RawSchema, sites: dict[str, Site], pseudonymiser: Pseudonymiser
+    source: str,
+    raw: RawSchema,
+    sites: dict[str, Site],
+    pseudonymiser: Pseudonymiser,
+    readings: "Accumulator[dict[FileKey, Reading]]",
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Formats hold functions of modules: looked up by name here, rather than shipped.
@@ -65,8 +127,12 @@ def _worker(
             for work in batch.to_pylist():
                 file = RawFile.at(Path(work["path"]), {Path(c).name: Path(c) for c in work["companions"]})
                 site = sites[work["site_id"]]
+                reading = Reading()
                 for records, error in read_file(formats[work["format"]], file, site, pseudonymiser):
-                    yield _enveloped(records, work, error)
+                    reading = reading.plus(records, error)
+                    if error is None:
+                        yield _enveloped(records, work)
+                readings.add({(work["file_id"], work["site_id"]): reading})
 
     return read
 
@@ -101,9 +167,7 @@ def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pse
     return batch.cast(raw.arrow)
 
 
-def _enveloped(records: pa.RecordBatch, work: dict[str, object], error: str | None) -> pa.RecordBatch:
-    n = records.num_rows
-    lead = [pa.array([work[name]] * n, ENVELOPE.field(name).type) for name in ENVELOPE.names[:-1]]
-    lead.append(pa.array([error] * n, pa.string()))
+def _enveloped(records: pa.RecordBatch, work: dict[str, object]) -> pa.RecordBatch:
+    lead = [pa.repeat(pa.scalar(work[f.name], f.type), records.num_rows) for f in ENVELOPE]
     schema = pa.schema([*ENVELOPE, *records.schema])
     return pa.RecordBatch.from_arrays([*lead, *records.columns], schema=schema)

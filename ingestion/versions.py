@@ -9,6 +9,7 @@ The rule, for the rows of one natural key:
   all of them go to quarantine.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.table import Table
@@ -43,34 +44,43 @@ def current(frame: "DataFrame", table: Table) -> "DataFrame":
     return frame.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
 
 
-def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, now: "datetime") -> "DataFrame":
+@dataclass(frozen=True)
+class Classified:
+    """Rows with STATUS. `compared`: some keys occur more than once, and the rows are more than the gate's verdict."""
+
+    rows: "DataFrame"
+    compared: bool
+
+
+def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, now: "datetime") -> Classified:
     """Adds STATUS to a judged frame that has `row_hash`; resolves known times of corrections.
 
     existing: the table's rows from other files (key columns, known_time, row_hash), or None for an empty table.
+
+    Nearly every key occurs once, and only the others need to be put in order. They are found by a 64-bit hash of the
+    key: eight bytes a row are grouped rather than the key itself. Keys that share a hash by chance are taken for
+    candidates too, and `_compare`, which goes by the keys themselves, finds nothing to compare.
     """
     from pyspark.sql import functions as F
 
-    good = judged.filter(F.size(REASONS) == 0)
-    keys = good.select(*table.key)
-    if existing is not None:
-        touched = existing.join(keys.distinct(), _same_key(existing, keys, table), "left_semi")
-        touched = touched.select(*table.key, "known_time", "row_hash", F.lit(True).alias("_existing")).persist()
-        keys = keys.unionByName(touched.select(*table.key))
-    # Nearly every key occurs once; only the others need to be put in order and compared.
-    shared = keys.groupBy(*table.key).count().filter("count > 1").drop("count").persist()
+    hashed = F.xxhash64(*table.key)
+    rows = judged.withColumn("_key", hashed)
+    keys = rows.filter(F.size(REASONS) == 0).select("_key")
     by_gate = F.when(F.size(REASONS) > 0, QUARANTINED).otherwise(ACCEPTED)
+    if existing is not None:
+        touched = existing.select(*table.key, "known_time", "row_hash", hashed.alias("_key"))
+        touched = touched.join(keys, "_key", "left_semi").withColumn("_existing", F.lit(True)).persist()
+        keys = keys.unionByName(touched.select("_key"))
+    shared = keys.groupBy("_key").count().filter("count > 1").select("_key").persist()
     if shared.isEmpty():
         shared.unpersist()
-        return judged.withColumn(STATUS, by_gate)
-    alone = judged.join(shared, _same_key(judged, shared, table), "left_anti").withColumn(STATUS, by_gate)
-    several = judged.join(shared, _same_key(judged, shared, table), "left_semi").withColumn("_existing", F.lit(False))
+        return Classified(judged.withColumn(STATUS, by_gate), compared=False)
+    alone = rows.join(shared, "_key", "left_anti").withColumn(STATUS, by_gate)
+    several = rows.join(shared, "_key", "left_semi").withColumn("_existing", F.lit(False))
     if existing is not None:
         several = several.unionByName(touched, allowMissingColumns=True)
-    return alone.unionByName(_compare(several, table, now).persist())
-
-
-def _same_key(left: "DataFrame", right: "DataFrame", table: Table) -> "list[Column]":
-    return [left[k].eqNullSafe(right[k]) for k in table.key]
+    compared = _compare(several.drop("_key"), table, now).persist()
+    return Classified(alone.drop("_key").unionByName(compared), compared=True)
 
 
 def _compare(rows: "DataFrame", table: Table, now: "datetime") -> "DataFrame":

@@ -62,3 +62,10 @@ def judge(frame: "DataFrame", table: Table) -> "DataFrame":
         F.concat(problem, critical).alias(REASONS),
         broken([c for c in checks if c[1].severity != "critical"]).alias(WARNINGS),
     )
+
+
+def counted_checks(table: Table) -> "list[Column]":
+    """Aggregate expressions, one for each of `table.checks()`: the rows that break it."""
+    from pyspark.sql import functions as F
+
+    return [F.count_if(breaks(column.name, check)) for column, check in table.checks()]

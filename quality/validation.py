@@ -18,7 +18,7 @@ from infra.lake import Lake
 from infra.locks import writing
 from infra.table import Table
 from infra.tables import TABLES
-from quality.gate import breaks
+from quality.gate import counted_checks
 from quality.page import PAGE, write_page
 from quality.suite import suite
 
@@ -63,35 +63,44 @@ def docs_index(lake: Lake) -> Path:
     return lake.folder("quality") / "gx" / "uncommitted" / "data_docs" / "local_site" / PAGE
 
 
-def validate(frames: "Mapping[str, DataFrame]", lake: Lake, source: str, batch_id: str) -> list[CheckResult]:
+@dataclass(frozen=True)
+class Broken:
+    """Rows of a table in a batch, and of each of its checks, in the order of declaration, the rows that break it."""
+
+    rows: int
+    by_check: tuple[int, ...]
+
+
+def count_broken(frame: "DataFrame", table: Table) -> Broken:
+    """The counts of a conformed frame, in one aggregate. The pipeline has them from the pass that judges the rows."""
+    from pyspark.sql import functions as F
+
+    row = frame.agg(F.count("*"), *counted_checks(table)).first()
+    assert row is not None
+    return Broken(row[0], tuple(row[1:]))
+
+
+def validate(
+    frames: "Mapping[str, DataFrame]", broken: Mapping[str, Broken], lake: Lake, source: str, batch_id: str
+) -> list[CheckResult]:
     """Validates the conformed rows of a batch, table by table, and appends the results to the record.
 
     frames: by table name, rows before the split into accepted and quarantined. Empty frames are left out.
+    broken: the gate's counts of the same rows, by table name.
     """
     results: list[CheckResult] = []
-    rows = {name: _counts(frame, TABLES[name]) for name, frame in frames.items()}
-    filled = {name: frame for name, frame in frames.items() if rows[name][0]}
+    filled = {name: frame for name, frame in frames.items() if broken[name].rows}
     if not filled:
         return results
     with writing(lake, "quality"):
         verdicts = _run(filled, lake, f"{source}-{batch_id}")
         for name in filled:
-            total, failed = rows[name]
-            for (column, check), n, met in zip(TABLES[name].checks(), failed, verdicts[name], strict=True):
-                results.append(CheckResult(name, sentence(column.name, check), check.severity, total, n, met))
+            counts = broken[name]
+            for (column, check), n, met in zip(TABLES[name].checks(), counts.by_check, verdicts[name], strict=True):
+                results.append(CheckResult(name, sentence(column.name, check), check.severity, counts.rows, n, met))
         _record(results, lake, source, batch_id)
         write_page(docs_index(lake).parent, results_path(lake))
     return results
-
-
-def _counts(frame: "DataFrame", table: Table) -> tuple[int, list[int]]:
-    """Rows, and for each check the rows that break it: one aggregate over the batch."""
-    from pyspark.sql import functions as F
-
-    counts = [F.count_if(breaks(column.name, check)) for column, check in table.checks()]
-    row = frame.agg(F.count("*"), *counts).first()
-    assert row is not None
-    return row[0], list(row[1:])
 
 
 def _run(frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str) -> dict[str, list[bool]]:
