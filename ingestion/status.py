@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from infra import delta
 from infra.lake import Lake
+from infra.maintenance import files
 from infra.tables import TABLES
 from ingestion import ledger
 from quality.quarantine import counts, quarantined
@@ -16,7 +17,7 @@ from quality.quarantine import counts, quarantined
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One silver table. files: data files of the newest version; many small ones are a reason to compact."""
+    """One silver table. files: data files of the newest version; small_files: too many small ones (`maintain`)."""
 
     name: str
     version: int
@@ -24,6 +25,8 @@ class TableStatus:
     files: int
     size_bytes: int
     quarantined: int
+    small_files: int
+    small_bytes: int
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,13 @@ def lake_status(lake: Lake, last_batches: int = 12) -> LakeStatus:
         if not delta.exists(path):
             continue
         table = deltalake.DeltaTable(path)
-        actions = table.get_add_actions(flatten=True)
-        sizes = [s or 0 for s in actions["size_bytes"].to_pylist()]
-        rows = sum(n or 0 for n in actions["num_records"].to_pylist())
-        tables.append(TableStatus(name, table.version(), rows, len(sizes), sum(sizes), rejected.get(name, 0)))
+        found = files(table)
+        tables.append(
+            TableStatus(
+                name, table.version(), found.rows, found.n, found.size_bytes, rejected.get(name, 0),
+                found.small, found.small_bytes if found.small else 0,
+            )
+        )  # fmt: skip
     return LakeStatus(lake.root, tuple(tables), _batches(lake)[:last_batches], orphans(lake))
 
 
@@ -95,7 +101,8 @@ def orphans(lake: Lake) -> dict[str, int]:
         known = set(_column(lake, "specimen", "sample_id"))
     waiting = {}
     for table in TABLES.values():
-        if table.is_timed or table.name == "specimen" or not delta.exists(lake.silver(table.name)):
+        has_samples = any(c.name == "sample_id" for c in table.columns)
+        if table.is_timed or not has_samples or table.name == "specimen" or not delta.exists(lake.silver(table.name)):
             continue
         where = [("sample_type", "=", "unknown")] if any(c.name == "sample_type" for c in table.columns) else None
         n = len(set(_column(lake, table.name, "sample_id", where)) - known)

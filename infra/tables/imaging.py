@@ -81,15 +81,49 @@ imaging_series = Table(
 imaging_measurement = Table(
     name="imaging_measurement",
     grain="a measure of a region of a series",
-    description="Volumes, diameters and radiomic features of regions.",
-    key=("series_uid", "region", "measure", "algorithm"),
+    description=(
+        "Volumes, diameters and radiomic features of regions. Without an event_time the state is that of the series: "
+        "the event_time of imaging_series."
+    ),
+    key=("series_uid", "region_uid", "region", "measure", "algorithm"),
     columns=(
         PATIENT_ID,
-        _SERIES_UID,
-        Column("region", "string", "Region measured (enhancing tumour, oedema ...).", checks=(NotNull(),)),
-        Column("measure", "string", "Name of the measure (IBSI name where there is one).", checks=(NotNull(),)),
-        Column("value", "double", "Measured value, in `unit`."),
-        Column("unit", "string", "UCUM unit of the value."),
-        Column("algorithm", "string", "Software and version that measured."),
+        Column(
+            "series_uid",
+            "string",
+            "Pseudonym of the series that was measured, as a 2.25 UID; of the image's path where that is all there is.",
+            checks=(NotNull(), Matches(UID_PATTERN)),
+        ),
+        Column(
+            "region_uid",
+            "string",
+            "Pseudonym of the region, as a 2.25 UID: tells apart regions of one name, and follows one through time.",
+            checks=(NotNull(), Matches(UID_PATTERN)),
+        ),
+        Column(
+            "region", "string", "Region measured (enhancing lesion, oedema, label 1 ...).", checks=(NotNull("info"),)
+        ),
+        Column(
+            "measure",
+            "string",
+            "Name of the measure: the report's, with its modifiers in brackets, or the software's.",
+            checks=(NotNull(),),
+        ),
+        Column(
+            "measure_code",
+            "string",
+            "Code of the measure as SCHEME:code, then those of its modifiers; IBSI where the definition is IBSI's.",
+        ),
+        Column(
+            "value",
+            "double",
+            "Measured value, in `unit`.",
+            checks=(NotNull("warning", where="qualifier IS NULL"),),
+        ),
+        Column("unit", "string", "UCUM unit of the value; null for the image's intensities, whose unit is not said."),
+        Column("qualifier", "string", "Why there is no value: NaN, or the report's word for it."),
+        Column("algorithm", "string", "Software, version and settings that measured; null: not said, or a person."),
     ),
+    is_timed=False,
+    cluster_by=("series_uid",),
 )

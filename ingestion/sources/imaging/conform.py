@@ -1,4 +1,4 @@
-"""Raw imaging records -> rows of imaging_instance and imaging_series."""
+"""Raw imaging records -> rows of imaging_instance, imaging_series and imaging_measurement."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -37,6 +37,41 @@ def conform_idc_series(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
             *carry(raw), *_series_columns(), F.col("collection_id"), F.col("n_instances").cast("int"), *_times(site)
         )
     }
+
+
+def conform_sr_report(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """{imaging_instance: a row for each report, imaging_measurement: a row for each measurement in them}.
+
+    A measurement is known when its report was written; where it does not say, the object's own dates and the
+    declared delay stand in.
+    """
+    measured = raw.filter(~F.col("is_report"))
+    delayed = known_after(F.col("available_time"), site.delay_days("imaging"))
+    known = F.coalesce(F.greatest("reported_time", "observed_time"), delayed)
+    return {
+        **conform_dicom_instance(raw.filter("is_report"), site),
+        "imaging_measurement": _measures(measured, F.col("measured_series_uid"), known),
+    }
+
+
+def conform_radiomics(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """{imaging_measurement: a row for each feature}. Without a date, event_time is left to the series."""
+    known = known_after(F.col("available_time"), site.delay_days("imaging"))
+    return {"imaging_measurement": _measures(raw, F.col("series_uid"), known)}
+
+
+def _measures(raw: DataFrame, series_uid: Column, known_time: Column) -> DataFrame:
+    frame = with_problems(raw, unreadable_number(raw, "value"))
+    return frame.select(
+        *carry(frame),
+        F.col("patient_id"),
+        series_uid.alias("series_uid"),
+        *(F.col(name) for name in ("region_uid", "region", "measure", "measure_code")),
+        number(F.col("value")).alias("value"),
+        *(F.col(name) for name in ("unit", "qualifier", "algorithm")),
+        F.col("observed_time").alias("event_time"),
+        known_time.alias("known_time"),
+    )
 
 
 def _series_columns() -> list[Column]:

@@ -31,13 +31,27 @@ from ingestion.sources.imaging.times import (
 
 _PREFIX = slice(128, 132)
 _FIRST_VRS = (b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM")
+# SOP class in the file meta (0002,0002) or the data set (0008,0016), in any of the three encodings.
+_SOP_CLASS = re.compile(
+    rb"(?:\x02\x00\x02\x00UI..|\x08\x00\x16\x00(?:UI..|..\x00\x00)|\x00\x08\x00\x16UI..)(1\.2\.840\.10008\.[0-9.]{1,50})",
+    re.DOTALL,
+)
+_REPORT_CLASSES = b"1.2.840.10008.5.1.4.1.1.88."
+_KEY_OBJECTS = _REPORT_CLASSES + b"59"  # lists of key images: a document without measurements, and of another modality
 _MANDATORY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _DATES = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")
 
 
 def is_dicom(probe: Probe) -> bool:
     """'DICM' after a preamble of 128 bytes, or a head that is a data element of group 0002 or 0008."""
-    return probe.head[_PREFIX] == b"DICM" or _starts_with_element(probe.head)
+    return (probe.head[_PREFIX] == b"DICM" or _starts_with_element(probe.head)) and not is_report(probe)
+
+
+def is_report(probe: Probe) -> bool:
+    """DICOM whose first SOP class is a structured report; those are read by their own format (`sr.py`)."""
+    is_dicom_file = probe.head[_PREFIX] == b"DICM" or _starts_with_element(probe.head)
+    first = _SOP_CLASS.search(probe.head) if is_dicom_file else None
+    return first is not None and first[1].startswith(_REPORT_CLASSES) and first[1] != _KEY_OBJECTS
 
 
 def _starts_with_element(head: bytes) -> bool:
@@ -60,12 +74,21 @@ def read_dicom(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
     Raises FileError where the header cannot be read, is cut short, or lacks a UID that every object must have.
     """
+    header = checked_header(file)
+    if header.is_directory:
+        return
+    record = instance_record(header, site)
+    yield DICOM_INSTANCE.batch(file_row=[0], **{name: [value] for name, value in record.items()})
+
+
+def checked_header(file: RawFile) -> Header:
+    """The whole header of a DICOM object with its UIDs, or that of a DICOMDIR. Raises FileError (see `read_dicom`)."""
     with file.open() as stream:
         size = stream.seek(0, 2)
         stream.seek(0)
         header = read_header(stream, size)
     if header.is_directory:
-        return
+        return header
     missing = [keyword for keyword in _MANDATORY if not header.get(keyword)]
     if header.is_cut:
         raise FileError(
@@ -77,11 +100,11 @@ def read_dicom(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             f"The DICOM header has no {', '.join(missing)}; expected the UIDs of study, series and instance "
             "(is the file cut short?)."
         )
-    record = _record(header, site)
-    yield DICOM_INSTANCE.batch(file_row=[0], **{name: [value] for name, value in record.items()})
+    return header
 
 
-def _record(header: Header, site: Site) -> dict[str, object]:
+def instance_record(header: Header, site: Site) -> dict[str, object]:
+    """A header's values by raw column of `DICOM_INSTANCE`."""
     modality = header.get("Modality")
     text = " ".join(t for t in (header.get("SeriesDescription"), header.get("ProtocolName")) if t)
     contrast = contrast_of(text if modality in CONTRAST_MODALITIES else None, header.get("ContrastBolusAgent"))

@@ -8,13 +8,15 @@ import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from infra.errors import FileError
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    from pydicom.dataset import Dataset, FileDataset
     from pydicom.tag import BaseTag
 
 TAGS: dict[str, int] = {
@@ -23,10 +25,12 @@ TAGS: dict[str, int] = {
     "StudyDate": 0x0008_0020,
     "SeriesDate": 0x0008_0021,
     "AcquisitionDate": 0x0008_0022,
+    "ContentDate": 0x0008_0023,
     "AcquisitionDateTime": 0x0008_002A,
     "StudyTime": 0x0008_0030,
     "SeriesTime": 0x0008_0031,
     "AcquisitionTime": 0x0008_0032,
+    "ContentTime": 0x0008_0033,
     "Modality": 0x0008_0060,
     "Manufacturer": 0x0008_0070,
     "TimezoneOffsetFromUTC": 0x0008_0201,
@@ -51,6 +55,7 @@ TAGS: dict[str, int] = {
 """The allow-list: keyword and tag (PS3.6). Tags come in ascending order in a file, so reading stops after the last."""
 
 LAST_TAG = max(TAGS.values())
+MOST_INFLATED_BYTES = 1 << 29
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UNDEFINED_LENGTH = 0xFFFF_FFFF
@@ -100,40 +105,84 @@ def read_header(stream: BinaryIO, size: int) -> Header:
     stream: at the file's start, seekable. size: of the file in bytes. Raises FileError where the bytes cannot be
     read as DICOM.
     """
-    from pydicom.errors import BytesLengthException, InvalidDicomError
-    from pydicom.filereader import read_partial
+    with reading("header"):
+        dataset, is_cut = read_tags(stream, size, TAGS.values())
+        storage = str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+        values = _values(dataset)
+    return Header(values, is_directory=storage == DICOMDIR_CLASS, is_cut=is_cut)
 
-    watch = _Watch(stream, size)
-    # pydicom warns and logs about values, and a value may be a name; what matters here is raised or counted.
+
+@contextmanager
+def reading(part: str) -> "Iterator[list[warnings.WarningMessage]]":
+    """Turns whatever pydicom raises on damaged bytes into a FileError; gives the warnings that it hushes.
+
+    pydicom warns and logs about values, and a value may be a name: neither reaches a log.
+    """
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as hushed:
+        warnings.simplefilter("always")
         try:
-            dataset = read_partial(stream, watch.stop, force=True, specific_tags=list(TAGS.values()))
-            meta = dataset.file_meta
-            syntax, storage = str(meta.get("TransferSyntaxUID", "")), str(meta.get("MediaStorageSOPClassUID", ""))
-            values = _values(dataset)
+            yield hushed
         except (InvalidDicomError, BytesLengthException, *_UNREADABLE) as error:
             raise FileError(
-                f"The DICOM header cannot be read ({type(error).__name__}); "
+                f"The DICOM {part} cannot be read ({type(error).__name__}); "
                 "expected data elements as in DICOM PS3.10 (is the file cut short?)."
             ) from error
+
+
+def read_tags(stream: BinaryIO, size: int, tags: Iterable[int]) -> "tuple[FileDataset, bool]":
+    """The data set with those of `tags` that the file has, read up to the largest of them; and whether it is cut there.
+
+    Within `reading`. Raises FileError where a deflated file is larger than `MOST_INFLATED_BYTES` when inflated.
+    """
+    from pydicom.filereader import read_partial
+
+    wanted = list(tags)
+    _refuse_bomb(stream)
+    watch = _Watch(stream, size, max(wanted))
+    dataset = read_partial(stream, watch.stop, force=True, specific_tags=wanted)
     # Positions in a deflated file say nothing about the inflated header.
-    is_cut = syntax != _DEFLATED and watch.is_cut
-    return Header(values, is_directory=storage == DICOMDIR_CLASS, is_cut=is_cut)
+    is_cut = str(dataset.file_meta.get("TransferSyntaxUID", "")) != _DEFLATED and watch.is_cut
+    return dataset, is_cut
+
+
+def _refuse_bomb(stream: BinaryIO) -> None:
+    """Raises FileError for a deflated file that would fill the memory, since pydicom inflates it whole."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+
+    start = stream.tell()
+    if stream.read(132)[128:] == b"DICM":
+        stream.seek(start)
+        read_preamble(stream, force=True)
+        meta = _read_file_meta_info(stream)
+        if str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
+            inflating, inflated = zlib.decompressobj(-zlib.MAX_WBITS), 0
+            while (chunk := stream.read(1 << 16)) and inflated <= MOST_INFLATED_BYTES:
+                while chunk and inflated <= MOST_INFLATED_BYTES:
+                    inflated += len(inflating.decompress(chunk, 1 << 20))
+                    chunk = inflating.unconsumed_tail
+            if inflated > MOST_INFLATED_BYTES:
+                raise FileError(
+                    f"The deflated DICOM file inflates to more than {MOST_INFLATED_BYTES >> 20} MiB; "
+                    "expected an object that fits into memory."
+                )
+    stream.seek(start)
 
 
 class _Watch:
     """Stops the reader after the last wanted tag, and sees whether the file ended before an element did."""
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
+    def __init__(self, stream: BinaryIO, size: int, last_tag: int = LAST_TAG) -> None:
         self._stream = stream
         self._size = size
+        self._last_tag = last_tag
         self._end_of_element: int | None = None
         self._is_stopped = False
 
     def stop(self, tag: "BaseTag", vr: str | None, length: int) -> bool:
-        self._is_stopped = tag > LAST_TAG
+        self._is_stopped = tag > self._last_tag
         self._end_of_element = None if length == _UNDEFINED_LENGTH else self._stream.tell() + length
         return self._is_stopped
 
@@ -149,7 +198,7 @@ def _values(dataset: "Dataset") -> dict[str, str]:
     encodings = convert_encodings(dataset.get("SpecificCharacterSet"))
     values = {}
     for keyword, tag in TAGS.items():
-        raw = _raw(dataset, tag)
+        raw = raw_value(dataset, tag)
         if raw is None:
             continue
         if keyword == "DiffusionBValue":
@@ -163,7 +212,7 @@ def _values(dataset: "Dataset") -> dict[str, str]:
     return values
 
 
-def _raw(dataset: "Dataset", tag: int) -> bytes | None:
+def raw_value(dataset: "Dataset", tag: int) -> bytes | None:
     """An element's bytes; None where it is absent, empty, or no plain value."""
     value = dataset.get_item(tag).value if tag in dataset else None
     return value if isinstance(value, bytes) else None

@@ -47,3 +47,41 @@ IDC_SERIES = RawSchema(
     (*_SERIES, RawColumn("collection_id"), RawColumn("n_instances", pa.int64())),
 )
 """One record a row of an IDC index: a series. The index holds no acquisition parameters."""
+
+_MEASURE = (
+    # Tells regions apart that bear the same name; a UID, or what else names the region within its site.
+    RawColumn("region_uid", role="uid"),
+    RawColumn("region"),
+    RawColumn("measure"),
+    RawColumn("measure_code"),
+    # A number as the file writes it.
+    RawColumn("value"),
+    RawColumn("unit"),
+    RawColumn("qualifier"),
+    RawColumn("algorithm"),
+)
+
+SR_REPORT = RawSchema(
+    "sr_report",
+    (
+        *DICOM_INSTANCE.columns,
+        RawColumn("is_report", pa.bool_()),
+        RawColumn("measured_series_uid", role="uid"),
+        # The end of what the file says about when its content was written (ContentDate, ContentTime).
+        RawColumn("reported_time", _TIMESTAMP),
+        *_MEASURE,
+    ),
+)
+"""One record for the report itself (is_report), a DICOM object like others; then one for each measurement in it."""
+
+RADIOMICS_MEASURE = RawSchema(
+    "radiomics_measure",
+    (
+        RawColumn("patient_id", role="identifier"),
+        RawColumn("series_uid", role="uid"),
+        RawColumn("observed_time", _TIMESTAMP),
+        RawColumn("available_time", _TIMESTAMP),
+        *_MEASURE,
+    ),
+)
+"""One record for each feature of each row."""

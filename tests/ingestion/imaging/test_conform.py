@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SITE = Site(site_id="nice", reporting_delay_days={"imaging": 2.0})
-DICOM, IDC_INDEX = SOURCE.formats
+DICOM, IDC_INDEX, *_ = SOURCE.formats
 
 
 def raw_frame(spark: "SparkSession", raw: RawSchema, records: list[dict[str, Any]]) -> "DataFrame":

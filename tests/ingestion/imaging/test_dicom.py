@@ -70,7 +70,6 @@ def test_one_file_is_one_record_with_allow_listed_values_only() -> None:
         ("ExplVR_LitEndNoMeta.dcm", "RTPLAN", None),
         ("badVR.dcm", "RTDOSE", None),
         ("rtplan_truncated.dcm", "RTPLAN", None),
-        ("reportsi.dcm", "SR", None),  # no pixels at all
         ("liver_1frame.dcm", "SEG", None),
     ],
 )

@@ -1,13 +1,16 @@
 """Each format knows its own files and none of the others'."""
 
 import pytest
+from pydicom.uid import ExplicitVRBigEndian
 
 from ingestion.format import Format, Probe, recognise
 from ingestion.sources.exosome import SOURCE as EXOSOME
 from ingestion.sources.imaging import SOURCE as IMAGING
 from tests.ingestion.exosome.generated import nta_summary
 from tests.ingestion.imaging.generated import dicom_bytes
+from tests.ingestion.imaging.reports import report_bytes
 from tests.ingestion.imaging.test_idc_index import parquet
+from tests.ingestion.imaging.test_radiomics import radiomics_csv
 
 FORMATS: tuple[Format, ...] = (*IMAGING.formats, *EXOSOME.formats)
 
@@ -17,6 +20,11 @@ FORMATS: tuple[Format, ...] = (*IMAGING.formats, *EXOSOME.formats)
     [
         (dicom_bytes(), ["dicom"]),
         (dicom_bytes(preamble=False), ["dicom"]),
+        (report_bytes(), ["dicom_sr"]),
+        (report_bytes(syntax=ExplicitVRBigEndian), ["dicom_sr"]),
+        (dicom_bytes({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.33"}, preamble=False), ["dicom_sr"]),
+        (dicom_bytes({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.59"}, preamble=False), ["dicom"]),
+        (radiomics_csv().encode(), ["pyradiomics_csv"]),
         (parquet(), ["idc_index"]),
         (nta_summary().encode("latin-1"), ["nanosight_summary"]),
         (b"\xef\xbb\xbf" + nta_summary().encode(), ["nanosight_summary"]),
