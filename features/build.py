@@ -50,8 +50,10 @@ def build_gold(
     def built(view: GoldView) -> BuiltView:
         # Versions are pinned before reading: what is recorded is what was read.
         versions = {name: delta.version(lake.silver(name)) for name in view.inputs}
+        # Compacted silver has another version and the same rows: nothing to build anew.
+        content = {name: delta.content_version(lake.silver(name), version) for name, version in versions.items()}
         record = json.dumps(
-            {"silver": versions, "definition": definitions_hash([view]), "engine": ENGINE}, sort_keys=True
+            {"silver": content, "definition": definitions_hash([view]), "engine": ENGINE}, sort_keys=True
         )
         path = lake.gold(view.name)
         is_new = not delta.exists(path) or delta.commit_metadata(path) != record

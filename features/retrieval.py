@@ -84,7 +84,8 @@ def _views(service: str) -> list[str]:
 
 
 def _version(lake: Lake, view: str, wanted: int | None) -> int:
-    newest = delta.version(lake.gold(view))
+    # Gold is replaced, never compacted: the version that wrote its rows stays the one to name, after a clean-up too.
+    newest = delta.content_version(lake.gold(view))
     if newest is None:
         raise UsageError(f"The feature view {view} has no table yet; run `oncolake features build` first.")
     return newest if wanted is None else wanted

@@ -1,13 +1,14 @@
 """Delta tables: reads through Spark or without a JVM, appends that survive repetition and other writers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from infra.errors import MachineError
 from infra.lake import Lake
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # delta-rs and Spark both read these features; deletion vectors would shut delta-rs out.
-PROPERTIES = {"delta.enableDeletionVectors": "false"}
+# The log is kept, because it is what makes the version readable that a training run names.
+PROPERTIES = {"delta.enableDeletionVectors": "false", "delta.enableExpiredLogCleanup": "false"}
+
+UPKEEP = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
+"""Operations that leave the rows as they are."""
 
 
 def exists(path: str) -> bool:
@@ -103,11 +108,41 @@ def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:
 
 
 def commit_metadata(path: str) -> str:
-    """The `metadata` text of the newest commit, or '' where there is none."""
+    """The `metadata` text of the newest commit that changed the content, or '' where there is none."""
     if not exists(path):
         return ""
-    newest = deltalake.DeltaTable(path).history(1)[0]
-    return str(newest.get("userMetadata") or "")
+    return str(_newest_content(deltalake.DeltaTable(path)).get("userMetadata") or "")
+
+
+def content_version(path: str, at_version: int | None = None) -> int | None:
+    """The version that gave a table the content that it has (at a version, or now); None where there is no table.
+
+    Compaction, clustering and clean-up make versions of their own with the same rows.
+    """
+    try:
+        table = deltalake.DeltaTable(path, version=at_version)
+    except TableNotFoundError:
+        return None
+    return int(_newest_content(table).get("version", 0))
+
+
+def _newest_content(table: deltalake.DeltaTable) -> dict[str, Any]:
+    # Care follows a batch at most a few times; only a table that was left alone since needs the whole history.
+    for limit in (8, None):
+        for commit in table.history(limit):
+            # delta-rs calls its commits as Spark does.
+            if not str(commit.get("operation", "")).startswith(UPKEEP):
+                return dict(commit)
+    return {}
+
+
+@contextmanager
+def explaining(path: str) -> Iterator[None]:
+    """Turns errors of a full or read-only disk, raised while a table is written, into a MachineError."""
+    try:
+        yield
+    except (OSError, DeltaError) as error:
+        raise _explained(error, path) from error
 
 
 def _explained(error: Exception, path: str) -> Exception:

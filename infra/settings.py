@@ -7,6 +7,7 @@ sites (hospitals, laboratories), because how a date is to be read is a fact abou
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -65,6 +66,9 @@ class Settings(BaseSettings):
     spark_master: str = "local[*]"
     spark_memory: str = "2500m"
     spark_conf: dict[str, str] = Field(default_factory=dict)
+    log_format: Literal["auto", "text", "json"] = "auto"
+    openlineage_url: str | None = None
+    openlineage_file: bool = False
     sites: dict[str, Site] = Field(default_factory=dict)
 
     @classmethod

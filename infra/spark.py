@@ -55,6 +55,8 @@ def session_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         # delta-rs, which serves features without a JVM, reads no deletion vectors.
         "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+        # The log is what makes an old version readable; `oncolake maintain` protects versions for as long as runs do.
+        "spark.databricks.delta.properties.defaults.enableExpiredLogCleanup": "false",
         # A Delta log of thousands of commits is small; 50 partitions to replay it are 50 tasks for nothing.
         "spark.databricks.delta.snapshotPartitions": "2",
         # A later declaration may have more columns than the table on disk.

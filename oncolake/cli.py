@@ -5,7 +5,7 @@ import sys
 import typer
 
 from infra.errors import OncolakeError, UsageError
-from oncolake.commands import demo, features, ingestion, privacy, training, ui
+from oncolake.commands import demo, features, ingestion, maintain, privacy, training, ui
 
 INTERRUPTED = 130
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 demo.register(app)
 ingestion.register(app)
+maintain.register(app)
 features.register(app)
 training.register(app)
 privacy.register(app)

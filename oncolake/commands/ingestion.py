@@ -7,7 +7,15 @@ import typer
 
 from infra.errors import UsageError
 from oncolake import show
-from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
+from oncolake.commands.options import (
+    JsonOption,
+    LakeOption,
+    LogOption,
+    QuietOption,
+    lazy_session,
+    load_settings,
+    open_lake,
+)
 
 quarantine = typer.Typer(help="Rejected rows, kept whole with their reasons.", no_args_is_help=True)
 
@@ -24,6 +32,8 @@ def ingest(
     site: Annotated[str, typer.Option(help="Who delivered: decides pseudonyms, date order and time zone.")] = "local",
     lake: LakeOption = None,
     as_json: JsonOption = False,
+    log_format: LogOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Ingest files into the lake.
 
@@ -34,7 +44,7 @@ def ingest(
     from ingestion.pipeline import ingest as run
 
     settings = load_settings()
-    with show.steps(f"ingest {source}") as progress:
+    with show.steps(f"ingest {source}", settings, log_format, quiet) as progress:
         report = run(
             source, [Delivery(p, site) for p in paths], open_lake(lake, settings), settings, lazy_session(settings),
             progress,
@@ -84,15 +94,18 @@ def status(lake: LakeOption = None, as_json: JsonOption = False) -> None:
         show.print_json(found.as_json())
         return
     show.print_table(
-        f"Lake {found.root}", ("table", "version", "rows", "files", "MB", "quarantined"),
-        [(t.name, t.version, t.rows, t.files, f"{t.size_bytes / 1e6:.1f}", t.quarantined) for t in found.tables],
-        right=(1, 2, 3, 4, 5),
+        f"Lake {found.root}", ("table", "version", "rows", "files", "MB", "small files", "MB in them", "quarantined"),
+        [(t.name, t.version, t.rows, t.files, f"{t.size_bytes / 1e6:.1f}", t.small_files, f"{t.small_bytes / 1e6:.1f}",
+          t.quarantined) for t in found.tables],
+        right=(1, 2, 3, 4, 5, 6, 7),
     )  # fmt: skip
     show.print_table(
         "Last batches", ("batch", "source", "at (UTC)", "files", "rejected", "records", "accepted", "quarantined"),
         [(b.batch_id, b.source, f"{b.at:%Y-%m-%d %H:%M:%S}", b.files, b.rejected, b.rows_in, b.accepted, b.quarantined)
          for b in found.batches], right=(3, 4, 5, 6, 7),
     )  # fmt: skip
+    if any(t.small_files for t in found.tables):
+        show.out.print("Small files slow reading down; `oncolake maintain` joins them.")
     for table, n in found.orphans.items():
         show.out.print(f"{n:,} samples of {table} wait for their specimen.")
 

@@ -19,6 +19,12 @@ LakeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 
+LogOption = Annotated[
+    str | None,
+    typer.Option("--log-format", help="auto (a bar on a terminal, else JSON lines on standard error), text or json."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no log lines.")]
+
 
 def load_settings() -> Settings:
     """Settings from environment and file. Raises UsageError where they cannot be right."""
