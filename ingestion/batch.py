@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from infra import delta
 from infra.lake import Lake
@@ -12,16 +12,26 @@ from infra.settings import Settings
 from infra.table import Table
 from infra.tables import TABLES
 from ingestion.discovery import Found
+from ingestion.fates import Fates, fates_by_gate, fates_of, union
 from ingestion.format import Source
 from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
 from ingestion.tally import FILE_KEY, Tally, tally, within
 from ingestion.versions import ACCEPTED, QUARANTINED, STATUS, classify, current, row_hash
-from quality.gate import REASONS, WARNINGS, judge
+from ingestion.watching import watched
+from quality.gate import REASONS, judge
 from quality.quarantine import quarantine_rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+
+Own = Literal["files", "records", "batch"]
+ROW_KEY = [*FILE_KEY, "file_row", "row_hash"]
+DERIVED = "derived"
+"""Format of rows that were computed from other tables, and of their quarantine."""
+RECORD_JSON = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+"""How records are kept as JSON: the default cuts times to milliseconds, and a replay would not find the same rows."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,12 @@ class Batch:
                 by_table = self.source.conform[name](raw.persist(), site)
                 raws.append(raw)
             for table, frame in by_table.items():
-                conformed.setdefault(table, []).append(self._judged(frame, TABLES[table]))
-        frames = {table: reduce(_union, parts).persist() for table, parts in conformed.items()}
+                conformed.setdefault(table, []).append(self.judged(frame, TABLES[table]))
+        frames = {table: reduce(union, parts).persist() for table, parts in conformed.items()}
         tallies: dict[str, Tally] = {}
-        for done, (table, frame) in enumerate(frames.items()):
-            self.progress(f"reading and judging {table}", done, len(frames))
-            tallies[table] = tally(frame, TABLES[table])
+        with watched(readings, len(files), self.progress):
+            for table, frame in frames.items():
+                tallies[table] = tally(frame, TABLES[table])
         for raw in raws:
             raw.unpersist()
         read = dict(readings.value)
@@ -108,7 +118,7 @@ class Batch:
             tallies = {name: t.without(failed) for name, t in tallies.items()}
         return Prepared(frames, tallies, read, is_shared)
 
-    def _judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
+    def judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
         from pyspark.sql import functions as F
 
         have = set(frame.columns)
@@ -118,7 +128,7 @@ class Batch:
         ]
         judged = judge(frame.select(*declared, "format", "problem", "record"), table)
         # The record is kept where the row is rejected; a batch of a million good rows does not hold them twice.
-        record = F.when(F.size(REASONS) > 0, F.to_json("record"))
+        record = F.when(F.size(REASONS) > 0, F.to_json("record", RECORD_JSON))
         return judged.withColumn("record", record).withColumn("row_hash", row_hash(table))
 
     def commit(
@@ -135,32 +145,47 @@ class Batch:
         # Files that were all refused leave nothing to compare or write.
         frames = prepared.frames if keys else {}
         for done, (name, judged) in enumerate(frames.items()):
-            self.progress(f"writing {name}", done, len(prepared.frames))
+            self.progress(f"writing {name}", done, len(prepared.frames), table=name)
             counted = prepared.tallies[name].without(dropped)
             if dropped:
                 judged = judged.join(self._keys(dropped), FILE_KEY, "left_anti")  # noqa: PLW2901
             is_plain = counted.is_row_a_record(prepared.readings)
-            statuses[name], reports[name], of_table = self._append(judged, counted, keys, is_plain)
+            statuses[name], reports[name], of_table = self.append(
+                judged, counted, "files", is_plain=is_plain, keys=keys
+            )
             fates |= of_table
-        for derived in self.source.derived:
-            if any(reports[t].rows_added for t in derived.inputs if t in reports):
-                self.progress(f"deriving {derived.table}")
-                touched = {t: statuses[t].filter(F.col(STATUS) == ACCEPTED) for t in derived.inputs if t in statuses}
-                rows = derived.derive(touched, self._current)
-                plain = rows.withColumns({"format": F.lit("derived"), "problem": F.lit(None).cast("string")})
-                judged = self._judged(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table])
-                judged = judged.persist()
-                _, report, _ = self._append(judged, tally(judged, TABLES[derived.table]), None, False)
-                # An index and single objects in one batch both feed the series: neither count hides the other.
-                reports[derived.table] = report.plus(reports.get(derived.table))
+            added, refused = reports[name].rows_added, reports[name].rows_quarantined
+            self.progress(f"wrote {name}", done + 1, len(prepared.frames), table=name, rows=added, quarantined=refused)
+        self.derive(
+            {t: f.filter(F.col(STATUS) == ACCEPTED) for t, f in statuses.items() if reports[t].rows_added}, reports
+        )
         if prepared.is_shared:
             self.progress("counting")
-            fates = _fates(statuses.values())
+            fates = fates_of(statuses.values())
         counts = {k: Counts(error=e) for k, e in prepared.errors.items()}
         for k in keys:
             f = fates.get(k, Fates())
             counts[k] = Counts(prepared.readings[k].records.n, f.accepted, f.quarantined, f.duplicates, f.warnings)
         return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
+
+    def derive(self, touched: "dict[str, DataFrame]", reports: dict[str, TableReport]) -> "dict[str, DataFrame]":
+        """Recomputes the derived tables that rest on the accepted rows `touched`; adds to `reports`; rows by table."""
+        from pyspark.sql import functions as F
+
+        statuses: dict[str, DataFrame] = {}
+        for derived in self.source.derived:
+            inputs = {t: touched[t] for t in derived.inputs if t in touched}
+            if not inputs:
+                continue
+            self.progress(f"deriving {derived.table}")
+            rows = derived.derive(inputs, self._current)
+            plain = rows.withColumns({"format": F.lit(DERIVED), "problem": F.lit(None).cast("string")})
+            judged = self.judged(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table]).persist()
+            counted = tally(judged, TABLES[derived.table])
+            statuses[derived.table], report, _ = self.append(judged, counted, "batch", is_plain=False)
+            # An index and single objects in one batch both feed the series: neither count hides the other.
+            reports[derived.table] = report.plus(reports.get(derived.table))
+        return statuses
 
     def _keys(self, keys: Iterable[FileKey]) -> "DataFrame":
         from pyspark.sql import functions as F
@@ -169,105 +194,81 @@ class Batch:
 
     def _current(self, name: str) -> "DataFrame":
         path = self.lake.silver(name)
-        self._create(TABLES[name])
+        self.create(TABLES[name])
         return current(delta.read(self.spark, path), TABLES[name])
 
-    def _create(self, table: Table) -> None:
+    def create(self, table: Table) -> None:
         comments = {c.name: c.description for c in table.all_columns}
         delta.create(self.lake, self.lake.silver(table.name), table.arrow_schema(), comments, table.description)
 
-    def _append(
-        self, judged: "DataFrame", counted: Tally, keys: Sequence[FileKey] | None, is_plain: bool
+    def append(
+        self,
+        judged: "DataFrame",
+        counted: Tally,
+        own: "Own",
+        *,
+        is_plain: bool,
+        keys: Sequence[FileKey] = (),
     ) -> "tuple[DataFrame, TableReport, dict[FileKey, Fates]]":
-        """keys: the batch's files; None for a derived table, whose rows belong to no file of the batch.
+        """Appends what is new to the table and what is refused to its quarantine, in that order.
 
+        own: which rows of the table are the batch's own already, of an earlier attempt, and neither compared with nor
+        written again: those of its `files` (`keys`), those of its `records` with the same content, or those that bear
+        the `batch`'s id (derived rows, which belong to no file of the batch).
         is_plain: each record is one row, so that counts of rows are counts of records.
         """
         from pyspark.sql import functions as F
 
+        status, added, fates = self.add(judged, counted, own, is_plain=is_plain, keys=keys)
+        rejected = sum(f.rows_quarantined for f in fates.values())
+        table = counted.table
+        if rejected:
+            bad = status.filter(F.col(STATUS) == QUARANTINED).withColumns(self.stamps())
+            quarantine_rows(self.spark, self.lake, bad, table.name, self.source.name, self.batch_id)
+        return status, TableReport(delta.version(self.lake.silver(table.name)) or 0, added, rejected), fates
+
+    def stamps(self) -> "dict[str, Column]":
+        """The columns that tell when and by which batch a row was written."""
+        from pyspark.sql import functions as F
+
+        return {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
+
+    def add(
+        self, judged: "DataFrame", counted: Tally, own: "Own", *, is_plain: bool, keys: Sequence[FileKey] = ()
+    ) -> "tuple[DataFrame, int, dict[FileKey, Fates]]":
+        """`append` without the quarantine: rows with STATUS, rows added, fates by file."""
+        from pyspark.sql import functions as F
+
         table = counted.table
         path = self.lake.silver(table.name)
-        self._create(table)
+        self.create(table)
         existing = mine = None
         before = delta.version(path) or 0
         if before > 0:
             existing = everything = delta.read(self.spark, path)
-            if keys is None:
+            if own == "batch":
                 existing = everything.filter(F.col("batch_id") != self.batch_id)
+            elif own == "records":
+                sent = judged.select(*ROW_KEY).distinct()
+                existing = everything.join(sent, ROW_KEY, "left_anti")
+                mine = everything.join(sent, ROW_KEY, "left_semi").select(*ROW_KEY)
             elif delta.has_rows_of(path, (file_id for file_id, _ in keys)):
                 # An interrupted attempt wrote some of these already, perhaps as part of another batch.
                 batch_files = self._keys(keys)
                 existing = everything.join(batch_files, FILE_KEY, "left_anti")
-                mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*FILE_KEY, "file_row", "row_hash")
+                mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*ROW_KEY)
         if existing is not None:
             existing = existing.filter(within(counted.reach(), table))
         classified = classify(judged, existing, table, self.now)
         status = classified.rows
-        fates = _fates([status]) if classified.compared or not is_plain else _fates_by_gate(counted)
-        stamps = {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
+        fates = fates_of([status]) if classified.compared or not is_plain else fates_by_gate(counted)
         added = sum(f.rows_accepted for f in fates.values())
         if added:
-            rows = status.filter(F.col(STATUS) == ACCEPTED).withColumns(stamps)
+            rows = status.filter(F.col(STATUS) == ACCEPTED).withColumns(self.stamps())
             if mine is not None:
-                rows = rows.join(mine, [*FILE_KEY, "file_row", "row_hash"], "left_anti")
+                rows = rows.join(mine, ROW_KEY, "left_anti")
                 added = rows.count()
             rows = rows.select(*(c.name for c in table.all_columns))
-            # Direct and derived rows of one batch may go to the same table: the same name would drop the second.
-            kind = "derived" if keys is None else "direct"
             # The version before it, read under the lock, tells a second attempt with more to write from a repetition.
-            delta.append(self.lake, rows, path, f"{self.batch_id}:{kind}:{table.name}:{before}")
-        rejected = sum(f.rows_quarantined for f in fates.values())
-        if rejected:
-            bad = status.filter(F.col(STATUS) == QUARANTINED).withColumns(stamps)
-            quarantine_rows(self.spark, self.lake, bad, table.name, self.source.name, self.batch_id)
-        return status, TableReport(delta.version(path) or 0, added, rejected), fates
-
-
-@dataclass(frozen=True)
-class Fates:
-    """Of one file: records by the worst fate of any row that they gave rise to, warnings of kept rows, and rows."""
-
-    accepted: int = 0
-    quarantined: int = 0
-    duplicates: int = 0
-    warnings: int = 0
-    rows_accepted: int = 0
-    rows_quarantined: int = 0
-
-
-def _fates_by_gate(counted: Tally) -> dict[FileKey, Fates]:
-    """Where no key occurs twice and each record is one row, the gate's verdict is all there is."""
-    return {
-        k: Fates(f.records.n - f.refused, f.refused, 0, f.warnings, f.records.n - f.refused, f.refused)
-        for k, f in counted.files.items()
-    }
-
-
-def _fates(statuses: "Iterable[DataFrame]") -> dict[FileKey, Fates]:
-    """One action over all rows: by file, what became of its records."""
-    from pyspark.sql import functions as F
-
-    is_ = {fate: F.col(STATUS) == fate for fate in (ACCEPTED, QUARANTINED)}
-    rank = F.when(is_[QUARANTINED], 2).when(is_[ACCEPTED], 1).otherwise(0)
-    warned = F.when(is_[QUARANTINED], 0).otherwise(F.size(WARNINGS))
-    parts = [s.select(*FILE_KEY, "file_row", STATUS, rank.alias("rank"), warned.alias("warned")) for s in statuses]
-    if not parts:
-        return {}
-    records = (
-        reduce(_union, parts)
-        .groupBy(*FILE_KEY, "file_row")
-        .agg(
-            F.max("rank").alias("rank"),
-            F.sum("warned").alias("warned"),
-            *(F.count_if(is_[fate]).alias(f"rows_{fate}") for fate in is_),
-        )
-    )
-    per_file = records.groupBy(*FILE_KEY).agg(
-        *(F.count_if(F.col("rank") == r) for r in (1, 2, 0)),
-        *(F.sum(name) for name in ("warned", f"rows_{ACCEPTED}", f"rows_{QUARANTINED}")),
-    )
-    return {(row[0], row[1]): Fates(*row[2:]) for row in per_file.collect()}
-
-
-def _union(left: "DataFrame", right: "DataFrame") -> "DataFrame":
-    return left.unionByName(right)
+            delta.append(self.lake, rows, path, f"{self.batch_id}:{own}:{table.name}:{before}")
+        return status, added, fates

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Told what is being done, and how far it is where that is known."""
 
-    def __call__(self, step: str, done: int = 0, total: int = 0) -> None: ...
+    def __call__(self, step: str, done: int = 0, total: int = 0, **counts: object) -> None:
+        """counts: rows and files so far, ids of batch and table: what may stand in a log, never a value of a file."""
+        ...
 
 
-def silent(step: str, done: int = 0, total: int = 0) -> None:
+def silent(step: str, done: int = 0, total: int = 0, **counts: object) -> None:
     """A Progress that says nothing."""
 
 
@@ -59,6 +61,7 @@ def ingest(
     batch_id = _batch_id(source, new or found, settings)
     counts: dict[FileKey, Counts] = {}
     tables: dict[str, TableReport] = {}
+    progress("looked at files", len(found), len(found), batch_id=batch_id, files=len(found), new_files=len(new))
     if new:
         batch = Batch(session(), lake, settings, source, batch_id, datetime.now(UTC), progress)
         prepared = batch.prepare(new)

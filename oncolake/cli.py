@@ -5,6 +5,7 @@ import sys
 import typer
 
 from infra.errors import OncolakeError, UsageError
+from infra.logs import places
 from oncolake.commands import demo, features, ingestion, maintain, privacy, training, ui
 
 INTERRUPTED = 130
@@ -28,13 +29,17 @@ ui.register(app)
 
 
 def main() -> None:
-    """Runs the command line. An error that a person can act on is one sentence; only a defect shows a traceback."""
+    """Runs the command line. An error that a person can act on is one sentence; a defect shows its places."""
     try:
         app()
     except UsageError as error:
         _leave(str(error), 2)
     except OncolakeError as error:
         _leave(str(error), 1)
+    except Exception as error:
+        # The message of a foreign exception may quote a cell of a file: its kind and the places are what is reported.
+        where = "".join(f"\n  {place}" for place in places(error))
+        _leave(f"This is a defect of oncolake: {type(error).__name__}, raised at{where or ' an unknown place'}", 1)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
             _leave("Interrupted; run the same command again to go on.", INTERRUPTED)

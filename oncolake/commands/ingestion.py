@@ -19,6 +19,8 @@ from oncolake.commands.options import (
 
 quarantine = typer.Typer(help="Rejected rows, kept whole with their reasons.", no_args_is_help=True)
 
+COUNTS = ("rows_in", "accepted", "quarantined", "duplicates", "warnings")
+
 
 def register(app: typer.Typer) -> None:
     app.command()(ingest)
@@ -28,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     source: Annotated[str, typer.Argument(help="imaging, exosome, cytokine, mutations, vitals or clinical.")],
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders; the format is recognised from the content.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders; or idc:COLLECTION for imaging.")],
     site: Annotated[str, typer.Option(help="Who delivered: decides pseudonyms, date order and time zone.")] = "local",
     lake: LakeOption = None,
     as_json: JsonOption = False,
@@ -42,13 +44,19 @@ def ingest(
     """
     from ingestion.discovery import Delivery
     from ingestion.pipeline import ingest as run
+    from oncolake.lineage_events import batch_events
 
     settings = load_settings()
-    with show.steps(f"ingest {source}", settings, log_format, quiet) as progress:
-        report = run(
-            source, [Delivery(p, site) for p in paths], open_lake(lake, settings), settings, lazy_session(settings),
-            progress,
-        )  # fmt: skip
+    where = open_lake(lake, settings)
+    deliveries = [Delivery(p, site) for p in paths]
+    with (
+        show.steps(f"ingest {source}", settings, log_format, quiet) as progress,
+        batch_events(source, where, settings, progress) as told,
+    ):
+        report = told.report = run(source, deliveries, where, settings, lazy_session(settings), progress)
+        records = {name: sum(getattr(f, name) for f in report.files) for name in COUNTS}
+        files = {f"files_{s}": report.count(s) for s in ("ingested", "unchanged", "rejected")}
+        progress.event("info", "batch", batch_id=report.batch_id, **files, **records)
     if as_json:
         show.print_json(report.as_json())
     else:
