@@ -46,6 +46,10 @@ def ingest(
     from ingestion.pipeline import ingest as run
     from oncolake.lineage_events import batch_events
 
+    if source == "imaging":
+        from ingestion.sources.imaging.idc_package import resolved
+
+        paths = resolved(paths)
     settings = load_settings()
     where = open_lake(lake, settings)
     deliveries = [Delivery(p, site) for p in paths]
