@@ -2,6 +2,7 @@
 
 import importlib.util
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,18 @@ def test_a_cache_that_cannot_be_written_is_the_machine_s_fault(tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(MachineError, match="cannot be written"):
         resolved([Path("idc:gbm_dsc_mri_dro")], tmp_path / "file")
+
+
+@has_package
+def test_the_command_line_names_the_nearest_collections(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from oncolake.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["oncolake", "ingest", "imaging", "idc:upenn_gmb"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capfd.readouterr()
+    assert left.value.code == 2 and said.out == ""
+    assert "the nearest are upenn_gbm" in said.err and "Traceback" not in said.err
