@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from infra.errors import MachineError
 from infra.lake import Lake
 from infra.locks import writing
+from infra.storage import fault
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -147,10 +147,4 @@ def explaining(path: str) -> Iterator[None]:
 
 def _explained(error: Exception, path: str) -> Exception:
     """A MachineError for a full or read-only disk; any other error as it is."""
-    text = str(error)
-    name = Path(path).name
-    if "No space left on device" in text:
-        return MachineError(f"The disk is full: table {name} was not written, and nothing half-written is visible.")
-    if "Permission denied" in text or "Read-only file system" in text:
-        return MachineError(f"The lake cannot be written: table {name} at {path} is read-only for this user.")
-    return error
+    return fault(error, f"Table {Path(path).name} of the lake at {path}") or error

@@ -6,6 +6,7 @@ import typer
 
 from infra.errors import OncolakeError, UsageError
 from infra.logs import places
+from infra.storage import fault
 from oncolake.commands import demo, features, ingestion, maintain, privacy, training, ui
 
 INTERRUPTED = 130
@@ -37,6 +38,8 @@ def main() -> None:
     except OncolakeError as error:
         _leave(str(error), 1)
     except Exception as error:
+        if disk := fault(error, "The lake"):
+            _leave(str(disk), 1)
         # The message of a foreign exception may quote a cell of a file: its kind and the places are what is reported.
         where = "".join(f"\n  {place}" for place in places(error))
         _leave(f"This is a defect of oncolake: {type(error).__name__}, raised at{where or ' an unknown place'}", 1)

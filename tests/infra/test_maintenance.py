@@ -197,5 +197,5 @@ def test_a_lake_that_cannot_be_written_is_one_sentence(lake: Lake, monkeypatch: 
         raise OSError("Generic LocalFileSystem error: Permission denied (os error 13)")
 
     monkeypatch.setattr("infra.maintenance._run", refused)
-    with pytest.raises(MachineError, match="read-only for this user"):
+    with pytest.raises(MachineError, match="cannot be written: it is read-only for this user"):
         care(lake)
