@@ -142,6 +142,7 @@ class Batch:
         statuses: dict[str, DataFrame] = {}
         reports: dict[str, TableReport] = {}
         fates: dict[FileKey, Fates] = {}
+        accepted: set[str] = set()
         # Files that were all refused leave nothing to compare or write.
         frames = prepared.frames if keys else {}
         for done, (name, judged) in enumerate(frames.items()):
@@ -154,11 +155,12 @@ class Batch:
                 judged, counted, "files", is_plain=is_plain, keys=keys
             )
             fates |= of_table
+            if any(f.rows_accepted for f in of_table.values()):
+                accepted.add(name)
             added, refused = reports[name].rows_added, reports[name].rows_quarantined
             self.progress(f"wrote {name}", done + 1, len(prepared.frames), table=name, rows=added, quarantined=refused)
-        self.derive(
-            {t: f.filter(F.col(STATUS) == ACCEPTED) for t, f in statuses.items() if reports[t].rows_added}, reports
-        )
+        # Rows that an interrupted attempt wrote count as well: what rests on them may not have been written.
+        self.derive({t: f.filter(F.col(STATUS) == ACCEPTED) for t, f in statuses.items() if t in accepted}, reports)
         if prepared.is_shared:
             self.progress("counting")
             fates = fates_of(statuses.values())
@@ -248,6 +250,7 @@ class Batch:
             existing = everything = delta.read(self.spark, path)
             if own == "batch":
                 existing = everything.filter(F.col("batch_id") != self.batch_id)
+                mine = everything.filter(F.col("batch_id") == self.batch_id).select(*ROW_KEY)
             elif own == "records":
                 sent = judged.select(*ROW_KEY).distinct()
                 existing = everything.join(sent, ROW_KEY, "left_anti")

@@ -35,10 +35,13 @@ SCHEMA = pa.schema(
 COMMENTS = {
     "file_id": "SHA-256 of the content (with its companions'); null where the file could not be read at all.",
     "masked_name": "Keyed hash of the path, with the file's ending: names often embed a patient's.",
-    "status": "ingested or rejected.",
+    "status": "ingested, rejected, or replayed: the counts of an ingested file after records left its quarantine.",
     "rows_in": "Records in the file; always accepted + quarantined + duplicates.",
     "warnings": "Accepted or duplicate rows that break a check below critical.",
 }
+
+
+COUNTS = ("accepted", "quarantined", "duplicates")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,16 @@ def ingested(lake: Lake, source: str) -> set[tuple[str, str]]:
     return set(zip(done["file_id"].to_pylist(), done["site_id"].to_pylist(), strict=True))
 
 
+def accounted(lake: Lake, source: str, key: tuple[str, str]) -> Entry:
+    """The entry with which `source` ingested a file (file_id, site_id). Raises KeyError where it did not."""
+    ledger = entries(lake)
+    is_it = (pc.field("file_id") == key[0]) & (pc.field("site_id") == key[1])
+    found = ledger.filter(is_it & (pc.field("source") == source) & (pc.field("status") == "ingested")).to_pylist()
+    if not found:
+        raise KeyError(f"{source} has ingested no file {key[0]} of {key[1]}")
+    return Entry(**{k: v for k, v in found[0].items() if k != "ingested_at"})
+
+
 def record(lake: Lake, rows: Iterable[Entry]) -> None:
     """Appends entries that say something new: the same verdict on the same file is not written twice."""
     with writing(lake, "ledger-record"):
@@ -94,4 +107,6 @@ def record(lake: Lake, rows: Iterable[Entry]) -> None:
 
 def _verdict(row: dict[str, object]) -> tuple[object, ...]:
     name = None if row["file_id"] else row["masked_name"]
-    return row["file_id"], name, row["source"], row["site_id"], row["status"], row["reason"]
+    verdict = (row["file_id"], name, row["source"], row["site_id"], row["status"], row["reason"])
+    # A file is ingested once; each replay that moves some of its records gives it new counts.
+    return (*verdict, *(row[c] for c in COUNTS)) if row["status"] == "replayed" else verdict

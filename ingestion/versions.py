@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.table import Table
-from quality.gate import REASONS
+from quality.gate import CONTRADICTION, REASONS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 STATUS = "status"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
-CONTRADICTION = "another record of the delivery has the same key and known time but other content"
 
 
 def row_hash(table: Table) -> "Column":

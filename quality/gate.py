@@ -13,6 +13,8 @@ REASONS = "reasons"
 """array<string>: the critical checks that a row breaks; a row with any goes to quarantine."""
 WARNINGS = "warnings"
 """array<string>: the other checks that it breaks; the row is kept and they are counted."""
+CONTRADICTION = "another record of the delivery has the same key and known time but other content"
+"""The reason that no row shows alone: it is found when the rows of a delivery are compared (`ingestion.versions`)."""
 
 
 def breaks(column: str, check: Check) -> "Column":

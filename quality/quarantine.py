@@ -1,14 +1,17 @@
 """Rejected rows, kept whole with their reasons, beside the table that they were meant for."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import deltalake
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from infra import delta
 from infra.lake import Lake
 from infra.tables import TABLES
-from quality.gate import REASONS
+from quality.gate import CONTRADICTION, REASONS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -65,3 +68,92 @@ def counts(lake: Lake) -> dict[str, int]:
     """Rows in quarantine by table, for the tables that have any."""
     sizes = {name: quarantined(lake, name).num_rows for name in TABLES}
     return {name: n for name, n in sizes.items() if n}
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows of one file in the quarantine of one table. is_contradiction: only the conformed row was kept of them."""
+
+    table: str
+    format: str
+    file_id: str
+    site_id: str
+    is_contradiction: bool
+    rows: int
+
+
+def held_by_format(lake: Lake, source: str) -> list[Held]:
+    """What a source has in quarantine; read without a JVM, in columns that hold nothing of a patient."""
+    found: Counter[tuple[str, str, str, str, bool]] = Counter()
+    columns = ["format", "file_id", "site_id", "reasons"]
+    for table in TABLES:
+        if not delta.exists(lake.quarantine(table)):
+            continue
+        dataset = deltalake.DeltaTable(lake.quarantine(table)).to_pyarrow_dataset()
+        for batch in dataset.to_batches(columns=columns, filter=pc.field("source") == source):
+            for row in batch.to_pylist():
+                is_contradiction = CONTRADICTION in row["reasons"]
+                found[table, row["format"], row["file_id"], row["site_id"], is_contradiction] += 1
+    return [Held(*key, n) for key, n in found.items()]
+
+
+def held_records(lake: Lake, source: str, key: tuple[str, str]) -> set[int]:
+    """Numbers of the records of a file (file_id, site_id) of which any row is in quarantine."""
+    records: set[int] = set()
+    is_it = (pc.field("file_id") == key[0]) & (pc.field("site_id") == key[1]) & (pc.field("source") == source)
+    for table in TABLES:
+        if delta.exists(lake.quarantine(table)):
+            rows = deltalake.DeltaTable(lake.quarantine(table)).to_pyarrow_dataset()
+            found = rows.to_table(columns=["file_row"], filter=is_it & (pc.field("format") != "derived"))
+            records |= set(found["file_row"].to_pylist())
+    return records
+
+
+def held_rows(spark: "SparkSession", lake: Lake, table: str, source: str) -> "DataFrame":
+    """The quarantine of a table as a Spark frame, rows of one source; empty where there is none."""
+    from pyspark.sql import functions as F
+
+    delta.create(lake, lake.quarantine(table), SCHEMA, COMMENTS, f"Rejected rows of {table}.")
+    return delta.read(spark, lake.quarantine(table)).select(*SCHEMA.names).filter(F.col("source") == source)
+
+
+def replace_rows(
+    spark: "SparkSession", lake: Lake, table: str, sent: "DataFrame", refused: "DataFrame | None", source: str
+) -> None:
+    """Takes the records `sent` out of a quarantine and puts back those rows that are refused still, in one commit.
+
+    sent: file_id, site_id, file_row. refused: as in `quarantine_rows`. A row that was held already keeps the batch and
+    the time of when it was first refused; the version of the table before stays readable.
+    """
+    from pyspark.sql import functions as F
+
+    record_key = ["file_id", "site_id", "file_row"]
+    if refused is None and not delta.exists(lake.quarantine(table)):
+        return
+    everything = held_rows(spark, lake, table, source)
+    is_sent = everything.filter(F.col("format") != "derived").join(sent, record_key, "left_semi").persist()
+    whole = delta.read(spark, lake.quarantine(table)).select(*SCHEMA.names)
+    of_others = whole.filter((F.col("source") != source) | (F.col("format") == "derived"))
+    unsent = everything.filter(F.col("format") != "derived").join(sent, record_key, "left_anti")
+    after = of_others.unionByName(unsent)
+    if refused is not None:
+        first = is_sent.groupBy(*record_key, "row_hash").agg(
+            F.min_by("batch_id", "ingested_at").alias("first_batch"), F.min("ingested_at").alias("first_at")
+        )
+        rows = refused.withColumn("source", F.lit(source)).withColumnRenamed(REASONS, "reasons").select(*SCHEMA.names)
+        # A contradiction keeps its conformed row as the record: the one it was held with is not less.
+        rows = rows.join(first, [*record_key, "row_hash"], "left").withColumns(
+            {"batch_id": F.coalesce("first_batch", "batch_id"), "ingested_at": F.coalesce("first_at", "ingested_at")}
+        )
+        rows = rows.select(*SCHEMA.names).persist()
+        columns = [*record_key, "row_hash", "reasons"]
+        is_same = (
+            rows.select(*columns).exceptAll(is_sent.select(*columns)).isEmpty()
+            and is_sent.select(*columns).exceptAll(rows.select(*columns)).isEmpty()
+        )
+        after = after.unionByName(rows)
+    else:
+        is_same = is_sent.isEmpty()
+    if not is_same:
+        delta.overwrite(lake, after, lake.quarantine(table))
+    is_sent.unpersist()

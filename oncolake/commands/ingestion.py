@@ -7,6 +7,7 @@ import typer
 
 from infra.errors import UsageError
 from oncolake import show
+from oncolake.commands import replay
 from oncolake.commands.options import (
     JsonOption,
     LakeOption,
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command()(status)
     app.add_typer(quarantine, name="quarantine")
+    replay.register(quarantine)
 
 
 def ingest(
