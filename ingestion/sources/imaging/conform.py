@@ -42,12 +42,14 @@ def conform_idc_series(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
 def conform_sr_report(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
     """{imaging_instance: a row for each report, imaging_measurement: a row for each measurement in them}.
 
-    A measurement is known when its report was written; where it does not say, the object's own dates and the
-    declared delay stand in.
+    A measurement is known when its report was written, and not before the object's other dates; where the report does
+    not say, those dates and the declared delay stand in.
     """
     measured = raw.filter(~F.col("is_report"))
     delayed = known_after(F.col("available_time"), site.delay_days("imaging"))
-    known = F.coalesce(F.greatest("reported_time", "observed_time"), delayed)
+    # Spark's greatest leaves nulls out, so that it alone would call an undated report known when it was observed.
+    reported = F.when(F.col("reported_time").isNotNull(), F.greatest("reported_time", "available_time"))
+    known = F.coalesce(reported, delayed)
     return {
         **conform_dicom_instance(raw.filter("is_report"), site),
         "imaging_measurement": _measures(measured, F.col("measured_series_uid"), known),

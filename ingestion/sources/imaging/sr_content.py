@@ -3,7 +3,7 @@
 A measurement is a NUM item below "Imaging Measurements". Its group, if it has one, is the region:
 
 - `region_uid` is the group's tracking UID, which stays the same through time. Where several groups of a report share
-  one, the image or segment that outlines the region is added.
+  one, the image or segment that outlines the region is added; a group without one is named by its place in the report.
 - `region` is the coded finding and its site; both may be absent.
 - the series that was measured is, in this order: that of the images that the number was measured on; the source
   series of the segmentation; that of the images in which the region is outlined; the only series of images among the
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from infra.errors import FileError
 from ingestion.sources.imaging import sr_items as sr
 from ingestion.sources.imaging.header import raw_value
-from ingestion.sources.imaging.sr_items import Code, double, items
+from ingestion.sources.imaging.sr_items import Code, double, items, unsigned
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -83,11 +83,9 @@ class Report:
             if self._concept(child) in _MEASUREMENTS
             for number, group in self._numbers(child, _Group(None), 0)
         ]
-        # Groups of one tracking UID, each counted once whatever the number of its measurements.
-        groups = {id(group): group for _, group in numbers}
-        shared = Counter(group.tracking_uid for group in groups.values())
+        uids = self._region_uids(list({id(group): group for _, group in numbers}.values()))
         device = self._device()
-        return [self._measurement(n, g, shared[g.tracking_uid] > 1, i, device) for i, (n, g) in enumerate(numbers)]
+        return [self._measurement(number, group, uids[id(group)], device) for number, group in numbers]
 
     def _numbers(self, container: "Dataset", group: _Group, level: int) -> "Iterator[tuple[Dataset, _Group]]":
         if level > MOST_LEVELS:
@@ -108,9 +106,7 @@ class Report:
         ]
         return _Group(item, uid, " ".join(outline))
 
-    def _measurement(
-        self, number: "Dataset", group: _Group, is_shared: bool, index: int, device: str | None
-    ) -> dict[str, object]:
+    def _measurement(self, number: "Dataset", group: _Group, region_uid: str, device: str | None) -> dict[str, object]:
         name = self._code(number, sr.NAME)
         modifiers = [*self._modifiers(number), *(self._modifiers(group.item, _METHOD) if group.item else [])]
         meanings = [m.meaning or m.key for m in modifiers]
@@ -125,7 +121,7 @@ class Report:
         return {
             "problem": "; ".join(problems) or None,
             "measured_series_uid": series,
-            "region_uid": self._region_uid(group, is_shared, index),
+            "region_uid": region_uid,
             "region": self._region(number, group),
             "measure": f"{label} ({', '.join(meanings)})" if label and meanings else label,
             "measure_code": " ".join(c.key for c in (name, *modifiers) if c) or None,
@@ -135,12 +131,21 @@ class Report:
             "algorithm": self._algorithm(number) or (self._algorithm(group.item) if group.item else None) or device,
         }
 
-    def _region_uid(self, group: _Group, is_shared: bool, index: int) -> str:
-        if group.tracking_uid and not (is_shared and group.outline):
-            return group.tracking_uid
-        # Without a tracking UID: the outline of the region; without that, the number's place in this very report.
-        own = "" if group.outline else f"{self._text(self._dataset, sr.SOP_INSTANCE)} {index}"
-        return f"{group.tracking_uid or 'region'} {group.outline or own}"
+    def _region_uids(self, groups: list[_Group]) -> dict[int, str]:
+        """What names the region of each group (by `id`): unique in the report, and its tracking UID if it can be."""
+        shared = Counter(group.tracking_uid for group in groups)
+        seen: Counter[str] = Counter()
+        found = {}
+        for index, group in enumerate(groups):
+            if group.tracking_uid is None:
+                name = f"{self._text(self._dataset, sr.SOP_INSTANCE)} {index}"
+            elif shared[group.tracking_uid] > 1 and group.outline:
+                name = f"{group.tracking_uid} {group.outline}"
+            else:
+                name = group.tracking_uid
+            seen[name] += 1
+            found[id(group)] = name if seen[name] == 1 else f"{name} {seen[name]}"
+        return found
 
     def _region(self, number: "Dataset", group: _Group) -> str | None:
         finding = self._meanings(group.item, _FINDING) if group.item else []
@@ -227,10 +232,8 @@ class Report:
 
     def _parts(self, reference: "Dataset") -> list[str]:
         """Which segment or frames of an object a reference means; empty for the whole of it."""
-        raws = (raw_value(reference, sr.SEGMENT), raw_value(reference, sr.FRAMES))
-        return [
-            raw.decode("ascii", errors="replace").strip() if tag else raw.hex() for tag, raw in enumerate(raws) if raw
-        ]
+        segment, frames = unsigned(reference, sr.SEGMENT), self._text(reference, sr.FRAMES)
+        return [str(part) for part in (segment, frames) if part is not None]
 
     def _algorithm(self, item: "Dataset") -> str | None:
         names = [self._text(c, sr.TEXT) for concept in (_ALGORITHM, _VERSION) for c in self._children(item, concept)]

@@ -56,6 +56,16 @@ def double(item: "Dataset", tag: int) -> float | None:
     raw = raw_value(item, tag)
     if raw is None or len(raw) != 8:
         return None
-    element = item.get_item(tag)
-    value = float(struct.unpack("<d" if getattr(element, "is_little_endian", True) else ">d", raw)[0])
+    value = float(struct.unpack(f"{_order(item, tag)}d", raw)[0])
     return value if math.isfinite(value) else None
+
+
+def unsigned(item: "Dataset", tag: int) -> int | None:
+    """The first US value, in the byte order of the file; None where there is none."""
+    raw = raw_value(item, tag)
+    return None if raw is None or len(raw) < 2 else int(struct.unpack(f"{_order(item, tag)}H", raw[:2])[0])
+
+
+def _order(item: "Dataset", tag: int) -> str:
+    """The byte order of an element as the file has it; items of a sequence do not know it, raw elements do."""
+    return "<" if getattr(item.get_item(tag), "is_little_endian", True) else ">"

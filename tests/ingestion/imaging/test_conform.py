@@ -12,6 +12,7 @@ from ingestion.format import CARRY, RawFile, RawSchema
 from ingestion.sources.imaging import SOURCE
 from ingestion.sources.imaging.series import derive_imaging_series
 from tests.ingestion.imaging.generated import dicom_bytes
+from tests.ingestion.imaging.reports import report_bytes
 from tests.ingestion.imaging.test_idc_index import parquet
 
 if TYPE_CHECKING:
@@ -75,6 +76,23 @@ def test_idc_series(spark: "SparkSession") -> None:
     assert utc(row["known_time"]) == datetime(2011, 5, 4, tzinfo=UTC)
     [late] = conformed(spark, parquet({"StudyDate": "2704-02-29", "SeriesDate": None}))["imaging_series"]
     assert utc(late["event_time"]) == datetime(2704, 2, 29, tzinfo=UTC)
+
+
+def test_when_a_report_was_known(spark: "SparkSession") -> None:
+    *_, sr, _ = SOURCE.formats
+    [record] = [r for b in sr.read(RawFile("x", report_bytes()), SITE) for r in b.to_pylist()][1:2]
+    times = {
+        "written": {},
+        "not said": {"reported_time": None},
+        "written before the object": {"reported_time": datetime(2024, 3, 1, tzinfo=UTC)},
+    }
+    frame = raw_frame(spark, sr.raw, [{**record, "file_row": i, **t} for i, t in enumerate(times.values())])
+    rows = SOURCE.conform[sr.raw.name](frame, SITE)["imaging_measurement"].orderBy("file_row").collect()
+    assert [utc(row["known_time"]) for row in rows] == [
+        datetime(2024, 4, 1, 7, tzinfo=UTC),
+        datetime(2024, 4, 1, 11, tzinfo=UTC),  # SeriesDate and the site's two days
+        datetime(2024, 3, 30, 11, tzinfo=UTC),
+    ]
 
 
 def test_series_are_derived_from_all_their_instances_and_only_where_touched(spark: "SparkSession") -> None:

@@ -29,6 +29,7 @@ from ingestion.sources.imaging.dicom import DICOM
 from ingestion.sources.imaging.sr import DICOM_SR
 from tests.ingestion.imaging.generated import dicom_bytes
 from tests.ingestion.imaging.reports import (
+    DIAMETER,
     IMAGE_SERIES,
     INTENSITY,
     MEAN,
@@ -109,6 +110,31 @@ def test_groups_of_one_tracking_uid_are_told_apart_by_their_outline() -> None:
     _, first, second = read(report_bytes(same))
     assert first["region_uid"] != second["region_uid"]
     assert first["region_uid"].startswith("2.25.7 ") and second["region_uid"] == "2.25.7 1.2.3.4.5.6.1"
+
+
+def test_groups_that_nothing_tells_apart_are_still_two_regions() -> None:
+    same = [Group("2.25.7", (Measured(VOLUME, n, MM3), Measured(DIAMETER, n, MM)), is_planar=True) for n in (1, 2)]
+    _, *measured = read(report_bytes(same))
+    outlined = "2.25.7 1.2.3.4.5.6.1"
+    assert [m["region_uid"] for m in measured] == [outlined, outlined, f"{outlined} 2", f"{outlined} 2"]
+
+
+def test_a_group_without_a_tracking_uid_is_named_by_its_place() -> None:
+    def untracked(dataset: Dataset, groups: list[Dataset]) -> None:
+        for group in groups:
+            group.ContentSequence = [
+                i for i in group.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue != "112040"
+            ]
+
+    _, *measured = read(changed(untracked))
+    first, second = "1.2.3.4.5.8.1 0", "1.2.3.4.5.8.1 1"
+    assert [m["region_uid"] for m in measured] == [first, first, second, second]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_segment_is_named_alike_in_every_byte_order(syntax: UID) -> None:
+    same = [Group("2.25.7", (Measured(VOLUME, n, MM3),), is_planar=n == 1) for n in (1, 2)]
+    assert read(report_bytes(same, syntax=syntax))[2]["region_uid"] == "2.25.7 1.2.3.4.5.7.1/1"
 
 
 def test_the_device_stands_in_for_an_algorithm() -> None:
