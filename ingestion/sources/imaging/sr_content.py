@@ -38,6 +38,10 @@ _MAKER, _MODEL = {"DCM:121014"}, {"DCM:121015"}
 _NO_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66", "481.", "88.", "67", "11."))
 """Storage classes of objects that are made from images: segmentations, structures, reports, maps of values, states."""
 
+_VALUE_TYPES = frozenset(
+    ("TEXT", "NUM", "CODE", "DATETIME", "DATE", "TIME", "UIDREF", "PNAME", "COMPOSITE", "IMAGE", "WAVEFORM", "SCOORD",
+     "SCOORD3D", "TCOORD", "CONTAINER", "TABLE")
+)  # fmt: skip
 MOST_LEVELS = 64
 """Templates nest less than ten deep."""
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -75,34 +79,43 @@ class Report:
     def measurements(self) -> list[dict[str, object]]:
         """Raw columns of `SR_REPORT` for each measurement, in the order of the report.
 
-        Raises FileError where the tree is deeper than 64 levels, or an element that should hold items does not.
+        Raises FileError where the tree is deeper than 64 levels, has an item without a value type of PS3.3 C.17.3.2.1,
+        or an element that should hold items does not.
         """
+        self._check(self._dataset, 0)
         numbers = [
             (number, group)
             for child in items(self._dataset, sr.CONTENT)
             if self._concept(child) in _MEASUREMENTS
-            for number, group in self._numbers(child, _Group(None), 0)
+            for number, group in self._numbers(child, _Group(None))
         ]
         uids = self._region_uids(list({id(group): group for _, group in numbers}.values()))
         device = self._device()
         return [self._measurement(number, group, uids[id(group)], device) for number, group in numbers]
 
-    def _numbers(self, container: "Dataset", group: _Group, level: int) -> "Iterator[tuple[Dataset, _Group]]":
+    def _check(self, item: "Dataset", level: int) -> None:
+        """Refuses items without a value type: damaged lengths make pydicom read out of step, and lose what follows."""
         if level > MOST_LEVELS:
             raise FileError(f"The content of the DICOM report is deeper than {MOST_LEVELS} levels.")
+        for child in items(item, sr.CONTENT):
+            if self._text(child, sr.VALUE_TYPE) not in _VALUE_TYPES and sr.BY_REFERENCE not in child:
+                raise FileError("The content of the DICOM report has an item without a value type; is it damaged?")
+            self._check(child, level + 1)
+
+    def _numbers(self, container: "Dataset", group: _Group) -> "Iterator[tuple[Dataset, _Group]]":
         for child in items(container, sr.CONTENT):
             kind = self._text(child, sr.VALUE_TYPE)
             if kind == "NUM":
                 yield child, group
             elif kind == "CONTAINER":
                 inner = self._group(child) if self._concept(child) in _GROUP else group
-                yield from self._numbers(child, inner, level + 1)
+                yield from self._numbers(child, inner)
 
     def _group(self, item: "Dataset") -> _Group:
         uid = next((self._text(c, sr.UID) for c in self._children(item, _TRACKING_UID)), None)
         outline = [
             "/".join([self._text(reference, sr.SOP_REF) or "", *self._parts(reference)])
-            for reference in self._references(item, 0)
+            for reference in self._references(item)
         ]
         return _Group(item, uid, " ".join(outline))
 
@@ -204,7 +217,7 @@ class Report:
             if not named:
                 images = [
                     self._text(reference, sr.SOP_REF) or ""
-                    for reference in self._references(item, 0)
+                    for reference in self._references(item)
                     if not (self._text(reference, sr.SOP_CLASS_REF) or "").startswith(_NO_IMAGES)
                 ]
                 if any(image not in self._series_of for image in images):
@@ -217,17 +230,15 @@ class Report:
             return next(iter(named)), None
         return None, f"the measurement refers to {len(named)} series of images, expected one"
 
-    def _references(self, item: "Dataset", level: int) -> "list[Dataset]":
+    def _references(self, item: "Dataset") -> "list[Dataset]":
         """References to objects by the images, segments and outlines of an item; those of its numbers left out."""
-        if level > MOST_LEVELS:
-            raise FileError(f"The content of the DICOM report is deeper than {MOST_LEVELS} levels.")
         found = []
         for child in items(item, sr.CONTENT):
             kind = self._text(child, sr.VALUE_TYPE)
             if kind in ("IMAGE", "COMPOSITE"):
                 found += items(child, sr.SOP_SEQUENCE)
             elif kind in ("SCOORD", "SCOORD3D"):
-                found += self._references(child, level + 1)
+                found += self._references(child)
         return found
 
     def _parts(self, reference: "Dataset") -> list[str]:

@@ -235,6 +235,14 @@ def test_a_report_cut_short_is_refused_wherever_it_ends(syntax: UID) -> None:
             read(content[:end])
 
 
+def test_an_item_without_a_value_type_is_refused() -> None:
+    content = report_bytes()
+    groups = content.index(b"125007")
+    number = content.index(b"NUM ", groups)
+    with pytest.raises(FileError, match="without a value type"):
+        read(content[:number] + b"MUN " + content[number + 4 :])
+
+
 def test_a_deep_tree_is_refused() -> None:
     def deepen(dataset: Dataset, groups: list[Dataset]) -> None:
         item = groups[0]
