@@ -9,6 +9,9 @@ from pathlib import Path
 
 from oncolake.cli import main
 
+SHOWN = "-- what the quarantine shows"
+"""From here on the output holds refused records, whole: their values belong there, identifiers do not."""
+
 
 def call(*arguments: str) -> None:
     sys.argv = ["oncolake", *arguments]
@@ -26,6 +29,9 @@ def run(lake: str, landing: str) -> None:
         call("ingest", source, f"{landing}/{source}", "--site", "paris", "--lake", lake, "--json")
     call("status", "--lake", lake, "--json")
     call("quarantine", "list", "--lake", lake, "--json")
+    print(SHOWN, flush=True)  # noqa: T201
+    for table in ("vital_sign", "patient", "variant", "exosome_measurement"):
+        call("quarantine", "show", table, "--lake", lake, "--json")
 
 
 if __name__ == "__main__":
