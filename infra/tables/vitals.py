@@ -13,6 +13,9 @@ SIGNALS = {
     "NIBP_MAP": ("mm[Hg]", 14, 330, "8478-0", "mean arterial pressure, cuff"),
     "NIBP_SBP": ("mm[Hg]", 0, 375, "8480-6", "systolic pressure, cuff"),
     "NIBP_DBP": ("mm[Hg]", 0, 375, "8462-4", "diastolic pressure, cuff"),
+    "BP_MAP": ("mm[Hg]", 14, 330, "8478-0", "mean arterial pressure, method not stated"),
+    "BP_SBP": ("mm[Hg]", 0, 375, "8480-6", "systolic pressure, method not stated"),
+    "BP_DBP": ("mm[Hg]", 0, 375, "8462-4", "diastolic pressure, method not stated"),
     "HR": ("/min", 0, 350, "8867-4", "heart rate"),
     "PULSE": ("/min", 0, 350, "8889-8", "pulse rate"),
     "SPO2": ("%", 0, 100, "59408-5", "oxygen saturation by pulse oximetry"),
@@ -46,7 +49,7 @@ vital_sign = Table(
         Column(
             "case_id",
             "string",
-            "Pseudonym of the case (operation, stay, record).",
+            "Pseudonym of the case (operation, stay, record); the patient's where a message names no stay.",
             checks=(NotNull(), Matches("[a-z0-9]{26}")),
         ),
         Column("signal", "string", "Which vital sign.", checks=(NotNull(), OneOf(tuple(SIGNALS)))),
@@ -57,7 +60,7 @@ vital_sign = Table(
             checks=(NotNull(), *_plausible()),
         ),
         Column("unit", "string", "UCUM unit.", checks=(NotNull(), OneOf(("mm[Hg]", "/min", "%", "Cel")))),
-        Column("device", "string", "Monitor or track that measured."),
+        Column("device", "string", "Monitor, track or code that measured; a device's identifier as its pseudonym."),
     ),
     cluster_by=("case_id", "event_time"),
 )

@@ -73,4 +73,5 @@ LONG_CSV = Format(
     recognise=_recognise,
     read=read_long,
     raw=VITAL_VALUE,
+    version=2,
 )

@@ -6,16 +6,20 @@ from infra.tables.vitals import SIGNALS
 
 _NAMES = {
     # Ours; invasive pressures of VitalDB (Solar8000/ART_MBP), MIMIC numerics (ABPMean) and French sheets (PAM).
-    "MAP": ("MAP", "ART_MBP", "ART_MAP", "ABPMean", "ABP_M", "IBP_M", "PAM"),
-    "SBP": ("SBP", "ART_SBP", "ABPSys", "ABP_S", "IBP_S", "PAS"),
-    "DBP": ("DBP", "ART_DBP", "ABPDias", "ABP_D", "IBP_D", "PAD"),
+    "MAP": ("MAP", "ART_MBP", "ART_MAP", "ABPMean", "ABP_M", "ART_MEAN", "IBP_M", "PAM"),
+    "SBP": ("SBP", "ART_SBP", "ABPSys", "ABP_S", "ART_SYS", "IBP_S", "PAS"),
+    "DBP": ("DBP", "ART_DBP", "ABPDias", "ABP_DIA", "ABP_D", "ART_DIA", "IBP_D", "PAD"),
     # The cuff: PNI is 'pression non invasive'.
-    "NIBP_MAP": ("NIBP_MAP", "NIBP_MBP", "NBPMean", "NBP_M", "PNI_M", "PNIM"),
-    "NIBP_SBP": ("NIBP_SBP", "NBPSys", "NBP_S", "PNI_S", "PNIS"),
-    "NIBP_DBP": ("NIBP_DBP", "NBPDias", "NBP_D", "PNI_D", "PNID"),
+    "NIBP_MAP": ("NIBP_MAP", "NIBP_MBP", "NIBP_MEAN", "NBPMean", "NBP_M", "PNI_M", "PNIM"),
+    "NIBP_SBP": ("NIBP_SBP", "NIBP_SYS", "NBPSys", "NBP_S", "PNI_S", "PNIS"),
+    "NIBP_DBP": ("NIBP_DBP", "NIBP_DIA", "NBPDias", "NBP_D", "PNI_D", "PNID"),
+    # Messages whose code does not say how the pressure was measured.
+    "BP_MAP": ("BP_MAP",),
+    "BP_SBP": ("BP_SBP",),
+    "BP_DBP": ("BP_DBP",),
     "HR": ("HR", "ECG_HR", "heart_rate", "FC"),
-    "PULSE": ("PULSE", "PLETH_HR", "pulse_rate", "PR", "pouls"),
-    "SPO2": ("SPO2", "PLETH_SPO2", "SaO2_pleth"),
+    "PULSE": ("PULSE", "PLETH_HR", "NIBP_HR", "pulse_rate", "PR", "pouls"),
+    "SPO2": ("SPO2", "PLETH_SPO2", "PLETH_SAT_O2", "SaO2_pleth"),
     "RR": ("RR", "RESP", "RR_CO2", "respiratory_rate", "FR"),
     "TEMP": ("TEMP", "BT", "temperature", "température", "body_temperature"),
     "ETCO2": ("ETCO2", "EtCO2_mmHg", "CO2_ET"),

@@ -43,4 +43,5 @@ VITALDB_CSV = Format(
     recognise=_recognise,
     read=read_vitaldb,
     raw=VITAL_VALUE,
+    version=2,
 )

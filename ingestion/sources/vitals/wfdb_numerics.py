@@ -167,4 +167,5 @@ WFDB_NUMERICS = Format(
     read=read_wfdb,
     raw=VITAL_VALUE,
     companions=companions,
+    version=2,
 )

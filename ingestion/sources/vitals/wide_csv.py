@@ -84,4 +84,5 @@ WIDE_CSV = Format(
     recognise=_recognise,
     read=read_wide,
     raw=VITAL_VALUE,
+    version=2,
 )

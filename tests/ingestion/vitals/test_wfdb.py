@@ -46,6 +46,8 @@ def test_zeros_of_a_real_record_are_missing_and_its_year_survives(shared_data: P
         "value": 62.8,
         "unit": "/min",
         "device": None,
+        "device_id": None,
+        "known_time": None,
         "reported": None,
     }
     assert by_signal["HR"][-1]["event_time"] == datetime(2896, 10, 11, 8, 42, 25, 894_000, tzinfo=UTC)
