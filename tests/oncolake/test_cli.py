@@ -19,7 +19,7 @@ from oncolake.commands.ingestion import print_report
 
 KEY = "5a" * 32
 COMMANDS = (
-    "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "features", "features build",
+    "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features", "features build",
     "features apply", "features materialize", "features get", "train", "runs", "runs compare", "trace", "pseudonym",
     "ui", "maintain",
 )  # fmt: skip

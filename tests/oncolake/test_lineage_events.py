@@ -97,5 +97,7 @@ def test_a_failed_batch_says_what_kind_of_error_and_not_its_text(tmp_path: Path)
 def test_an_event_that_cannot_be_delivered_stops_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     batch(Lake.at(tmp_path), Settings(openlineage_url="http://127.0.0.1:9"))
     said = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
-    assert [line["event"] for line in said] == ["openlineage_event_not_delivered"] * 2
-    assert [line["state"] for line in said] == ["START", "COMPLETE"]
+    # The HTTP library may log each try as well: where and not what, so that nothing of the address is said.
+    ours = [line for line in said if line["event"] != "library_message"]
+    assert [line["event"] for line in ours] == ["openlineage_event_not_delivered"] * 2
+    assert [line["state"] for line in ours] == ["START", "COMPLETE"]
