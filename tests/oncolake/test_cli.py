@@ -19,8 +19,8 @@ from oncolake.commands.ingestion import print_report
 
 KEY = "5a" * 32
 COMMANDS = (
-    "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features", "features build",
-    "features apply", "features materialize", "features get", "train", "runs", "runs compare", "trace", "pseudonym",
+    "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
+    "features build", "features apply", "features materialize", "features get", "train", "runs", "runs compare", "trace", "pseudonym",
     "ui", "maintain",
 )  # fmt: skip
 
