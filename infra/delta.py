@@ -1,6 +1,7 @@
 """Delta tables: reads through Spark or without a JVM, appends that survive repetition and other writers."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, Transaction
 
+from infra.data_files import DataFile
 from infra.lake import Lake
 from infra.locks import writing
 from infra.storage import fault
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 # The log is kept, because it is what makes the version readable that a training run names.
 PROPERTIES = {"delta.enableDeletionVectors": "false", "delta.enableExpiredLogCleanup": "false"}
 
-UPKEEP = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
+UPKEEP = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES", "ADD COLUMN")
 """Operations that leave the rows as they are."""
 
 
@@ -39,17 +42,31 @@ def version(path: str) -> int | None:
 
 
 def create(lake: Lake, path: str, schema: pa.Schema, comments: dict[str, str], description: str) -> None:
-    """Makes an empty table as version 0, unless one is there. Comments go to its columns.
+    """Makes an empty table as version 0, unless one is there: that one gets the columns that it lacks.
 
-    Version 0 is thus never a data version: trackers that lose the number 0 lose nothing.
+    Comments go to the columns. Version 0 is thus never a data version: trackers that lose the number 0 lose nothing.
     """
-    if exists(path):
-        return
     fields = [f.with_metadata({"comment": comments[f.name]}) if f.name in comments else f for f in schema]
+    if exists(path):
+        _widen(lake, path, fields)
+        return
     with writing(lake, path):
         deltalake.DeltaTable.create(
             path, pa.schema(fields), mode="ignore", description=description, configuration=dict(PROPERTIES)
         )
+
+
+def _widen(lake: Lake, path: str, fields: Sequence[pa.Field]) -> None:
+    """Adds the columns that a later declaration has and the table has not."""
+    have = {f.name for f in deltalake.DeltaTable(path).schema().fields}
+    if all(f.name in have for f in fields):
+        return
+    with writing(lake, path):
+        table = deltalake.DeltaTable(path)
+        have = {f.name for f in table.schema().fields}
+        lacking = [f.with_nullable(True) for f in fields if f.name not in have]
+        if lacking:
+            table.alter.add_columns(list(deltalake.Schema.from_arrow(pa.schema(lacking)).fields))
 
 
 def read(spark: "SparkSession", path: str, at_version: int | None = None) -> "DataFrame":
@@ -88,13 +105,53 @@ def _write(lake: Lake, path: str, writer: Any, metadata: str) -> int:
         raise _explained(error, path) from error
 
 
-def has_rows_of(path: str, file_ids: Iterable[str]) -> bool:
-    """Whether a table holds any row of these files. Reads one column, without a JVM."""
+def commit_files(lake: Lake, path: str, files: Sequence[DataFile], transaction: str) -> int:
+    """Names data files that lie below the table already in one commit, and returns the table's version afterwards.
+
+    All of them become visible, or none. Raises MachineError where the disk is full or the lake read-only.
+    """
+    now = int(time.time() * 1000)
+    adds = [AddAction(f.path, f.size_bytes, {}, now, True, f.stats) for f in files]
+    try:
+        with writing(lake, path):
+            table = deltalake.DeltaTable(path)
+            done = Transaction(transaction, table.version() + 1, now)
+            properties = CommitProperties(app_transactions=[done])
+            table.create_write_transaction(adds, "append", table.schema(), commit_properties=properties)
+            return version(path) or 0
+    except (OSError, DeltaError) as error:
+        raise _explained(error, path) from error
+
+
+def may_hold(path: str, ranges: Mapping[str, tuple[Any, Any]]) -> bool:
+    """Whether any file of the table may hold a row with all columns in these ranges, by the statistics in the log.
+
+    A null counts as in every range, and so does a file without statistics. Times are datetimes in UTC.
+    """
+    actions = pa.table(deltalake.DeltaTable(path).get_add_actions(flatten=True))
+    possible = pa.array([True] * actions.num_rows)
+    for name, (low, high) in ranges.items():
+        columns = {f"{kind}.{name}" for kind in ("min", "max")}
+        if not columns <= set(actions.column_names):
+            continue
+        lowest, highest = actions[f"min.{name}"], actions[f"max.{name}"]
+        inside = pc.and_kleene(
+            pc.less_equal(lowest, pa.scalar(high, lowest.type)), pc.greater_equal(highest, pa.scalar(low, lowest.type))
+        )
+        # Unknown statistics, or some nulls: it may.
+        nulls = actions[f"null_count.{name}"]
+        inside = pc.or_kleene(pc.fill_null(inside, True), pc.fill_null(pc.greater(nulls, 0), True))
+        possible = pc.and_(possible, inside)
+    return bool(pc.any(possible, min_count=0).as_py())
+
+
+def has_rows_with(path: str, column: str, values: Iterable[str]) -> bool:
+    """Whether a table holds any row with one of these texts in `column`. Reads that column, without a JVM."""
     if (version(path) or 0) == 0:
         return False
     rows = deltalake.DeltaTable(path).to_pyarrow_dataset()
-    wanted = pa.array(list(file_ids), pa.string())
-    return bool(rows.count_rows(filter=pc.field("file_id").isin(wanted)))
+    wanted = pa.array(list(values), pa.string())
+    return bool(rows.count_rows(filter=pc.field(column).isin(wanted)))
 
 
 def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:

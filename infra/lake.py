@@ -26,6 +26,11 @@ class Lake:
     def ledger(self) -> str:
         return f"{self.root}/bronze/ledger"
 
+    @property
+    def staging(self) -> str:
+        """Where a batch keeps what only it needs; nothing there outlives its batch but for a killed one."""
+        return f"{self.root}/.staging"
+
     def silver(self, table: str) -> str:
         return f"{self.root}/silver/{table}"
 

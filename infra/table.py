@@ -53,7 +53,7 @@ LINEAGE = (
     Column("file_row", "bigint", "Number of the record in its file, from 0.", checks=(NotNull(),)),
     Column("batch_id", "string", "The ingestion batch that wrote the row."),
     Column("ingested_at", "timestamp", "When the lake wrote the row (UTC)."),
-    Column("row_hash", "string", "SHA-256 over the content columns and event_time: tells new from seen."),
+    Column("row_hash", "string", "128-bit hash over the content columns and event_time: tells new from seen."),
 )
 WRITER_COLUMNS = ("batch_id", "ingested_at", "row_hash")
 """Lineage that the pipeline adds when it writes; a conformed frame does not have them yet."""

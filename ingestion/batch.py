@@ -1,37 +1,40 @@
-"""One batch on Spark: files to judged frames, and judged frames into the tables."""
+"""One batch on Spark: files to staged rows, and staged rows into the tables."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pyarrow.fs import FileType
 
 from infra import delta
+from infra.data_files import located
 from infra.lake import Lake
 from infra.settings import Settings
 from infra.table import Table
 from infra.tables import TABLES
+from ingestion.appending import DERIVED, ROW_KEY, Appending, Own
 from ingestion.discovery import Found
-from ingestion.fates import Fates, fates_by_gate, fates_of, union
+from ingestion.fates import Fates, fates_of, union
 from ingestion.format import Source
 from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
-from ingestion.tally import FILE_KEY, Tally, tally, within
-from ingestion.versions import ACCEPTED, QUARANTINED, STATUS, classify, current, row_hash
+from ingestion.staging import RECORD_JSON, Place, Staged, StagedFile, stage, stage_again
+from ingestion.tally import FILE_KEY, Tally, within
+from ingestion.versions import ACCEPTED, STATUS, classify, current, row_hash
 from ingestion.watching import watched
 from quality.gate import REASONS, judge
-from quality.quarantine import quarantine_rows
+from quality.validation import Broken
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 
-Own = Literal["files", "records", "batch"]
-ROW_KEY = [*FILE_KEY, "file_row", "row_hash"]
-DERIVED = "derived"
-"""Format of rows that were computed from other tables, and of their quarantine."""
-RECORD_JSON = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
-"""How records are kept as JSON: the default cuts times to milliseconds, and a replay would not find the same rows."""
+EVIDENCE_ROWS = 1_000_000
+"""Rows that break nothing which Great Expectations looks at in one batch; beyond that it is a sample."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Judged rows by table (persisted) with their tally, and by file (its content and its site) what reading gave."""
+    """Staged rows by table, and by file (its content and its site) what reading gave."""
 
-    frames: "dict[str, DataFrame]"
-    tallies: dict[str, Tally]
+    staged: dict[str, Staged]
     readings: dict[FileKey, Reading]
     is_shared: bool
     """Whether some raw records gave rows of more than one table."""
@@ -61,10 +63,9 @@ class Prepared:
         """Why files could not be read."""
         return {k: r.error for k, r in self.readings.items() if r.error is not None}
 
-    def release(self) -> None:
-        """Frees the memory that the batch held."""
-        for frame in self.frames.values():
-            frame.unpersist()
+    def broken(self) -> dict[str, Broken]:
+        """By table, the rows that break each check. Rows of files that could not be read to their end do not count."""
+        return {name: s.tally.without(set(self.errors)).broken() for name, s in self.staged.items()}
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,11 @@ class Batch:
     batch_id: str
     now: datetime
     progress: Callable[..., None]
+    attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Names the folders of this attempt: two at the same batch never write into each other's."""
 
     def prepare(self, files: Sequence[Found]) -> Prepared:
-        """Reads and conforms the files and judges every row. A file that fails leaves no row."""
+        """Reads and conforms the files, judges every row and stages it: one pass over each table's rows."""
         from pyspark.sql import functions as F
 
         conformed: dict[str, list[DataFrame]] = {}
@@ -104,29 +107,60 @@ class Batch:
                 by_table = self.source.conform[name](raw.persist(), site)
                 raws.append(raw)
             for table, frame in by_table.items():
-                conformed.setdefault(table, []).append(self.judged(frame, TABLES[table]))
-        frames = {table: reduce(union, parts).persist() for table, parts in conformed.items()}
-        tallies: dict[str, Tally] = {}
+                conformed.setdefault(table, []).append(declared(frame, TABLES[table]))
+        staged: dict[str, Staged] = {}
         with watched(readings, len(files), self.progress):
-            for table, frame in frames.items():
-                tallies[table] = tally(frame, TABLES[table])
+            for table, parts in conformed.items():
+                staged[table] = self.stage(reduce(union, parts), TABLES[table])
         for raw in raws:
             raw.unpersist()
-        read = dict(readings.value)
-        if failed := {k for k, r in read.items() if r.error is not None}:
-            frames = {name: frame.join(self._keys(failed), FILE_KEY, "left_anti") for name, frame in frames.items()}
-            tallies = {name: t.without(failed) for name, t in tallies.items()}
-        return Prepared(frames, tallies, read, is_shared)
+        return Prepared(staged, dict(readings.value), is_shared)
+
+    def stage(self, conformed: "DataFrame", table: Table) -> Staged:
+        """Judges rows and writes them beside their table, where no reader sees them."""
+        self.create(table)
+        return stage(conformed, table, self.place(table))
+
+    def place(self, table: Table) -> Place:
+        return Place(
+            self.lake.silver(table.name),
+            self.lake.quarantine(table.name),
+            f"{self.lake.staging}/{self.attempt}/{table.name}",
+            f"{self.batch_id}-{self.attempt}",
+            self.source.name,
+            self.batch_id,
+            self.now,
+        )
+
+    def evidence(self, prepared: Prepared) -> "dict[str, DataFrame]":
+        """By table, the rows for Great Expectations: all that break a check, and of the others at most EVIDENCE_ROWS.
+
+        Its verdict is whether any row breaks an expectation, and that a row which breaks none cannot change.
+        """
+        found = {}
+        for name, s in prepared.staged.items():
+            good: list[StagedFile] = []
+            for f in sorted(s.good, key=lambda f: f.file.rows):
+                if sum(g.file.rows for g in good) + f.file.rows <= EVIDENCE_ROWS or not good:
+                    good.append(f)
+            columns = [c.name for c in s.table.conformed_columns]
+            rows = s.read_good(self.spark, good).select(*columns).limit(EVIDENCE_ROWS)
+            rows = rows.unionByName(s.read_faults(self.spark).select(*columns)) if s.faults else rows
+            failed = set(prepared.errors) & set(s.tally.files)
+            found[name] = rows.join(self._keys(failed), FILE_KEY, "left_anti") if failed else rows
+        return found
+
+    def release(self) -> None:
+        """Removes what only this attempt needed. What a killed one leaves, `oncolake maintain` removes."""
+        filesystem, path = located(f"{self.lake.staging}/{self.attempt}")
+        if filesystem.get_file_info(path).type != FileType.NotFound:
+            filesystem.delete_dir(path)
 
     def judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
+        """Rows that are not staged: records sent again. As `ingestion.staging.faults_schema` has them."""
         from pyspark.sql import functions as F
 
-        have = set(frame.columns)
-        declared = [
-            (F.col(c.name) if c.name in have else F.lit(None)).cast(c.type).alias(c.name)
-            for c in table.conformed_columns
-        ]
-        judged = judge(frame.select(*declared, "format", "problem", "record"), table)
+        judged = judge(declared(frame, table), table)
         # The record is kept where the row is rejected; a batch of a million good rows does not hold them twice.
         record = F.when(F.size(REASONS) > 0, F.to_json("record", RECORD_JSON))
         return judged.withColumn("record", record).withColumn("row_hash", row_hash(table))
@@ -134,31 +168,29 @@ class Batch:
     def commit(
         self, prepared: Prepared, files: Sequence[Found]
     ) -> tuple[dict[FileKey, Counts], dict[str, TableReport]]:
-        """Appends what is new of `files` to the tables and their quarantines; returns counts by file and by table."""
+        """Commits what is new of `files` to the tables and their quarantines; returns counts by file and by table."""
         from pyspark.sql import functions as F
 
         keys = [f.key for f in files if f.key not in prepared.errors]
-        dropped = prepared.readings.keys() - prepared.errors.keys() - set(keys)
+        formats = {f.key: f.format.name for f in files if f.format and f.key not in prepared.errors}
+        unwanted = prepared.readings.keys() - set(keys)
         statuses: dict[str, DataFrame] = {}
         reports: dict[str, TableReport] = {}
         fates: dict[FileKey, Fates] = {}
         accepted: set[str] = set()
         # Files that were all refused leave nothing to compare or write.
-        frames = prepared.frames if keys else {}
-        for done, (name, judged) in enumerate(frames.items()):
-            self.progress(f"writing {name}", done, len(prepared.frames), table=name)
-            counted = prepared.tallies[name].without(dropped)
-            if dropped:
-                judged = judged.join(self._keys(dropped), FILE_KEY, "left_anti")  # noqa: PLW2901
-            is_plain = counted.is_row_a_record(prepared.readings)
+        staged = prepared.staged if keys else {}
+        for done, (name, rows) in enumerate(staged.items()):
+            self.progress(f"writing {name}", done, len(staged), table=name)
+            is_plain = rows.tally.without(set(unwanted)).is_row_a_record(prepared.readings)
             statuses[name], reports[name], of_table = self.append(
-                judged, counted, "files", is_plain=is_plain, keys=keys
+                rows, "files", is_plain=is_plain, formats=formats, unwanted=unwanted
             )
             fates |= of_table
             if any(f.rows_accepted for f in of_table.values()):
                 accepted.add(name)
             added, refused = reports[name].rows_added, reports[name].rows_quarantined
-            self.progress(f"wrote {name}", done + 1, len(prepared.frames), table=name, rows=added, quarantined=refused)
+            self.progress(f"wrote {name}", done + 1, len(staged), table=name, rows=added, quarantined=refused)
         # Rows that an interrupted attempt wrote count as well: what rests on them may not have been written.
         self.derive({t: f.filter(F.col(STATUS) == ACCEPTED) for t, f in statuses.items() if t in accepted}, reports)
         if prepared.is_shared:
@@ -170,11 +202,10 @@ class Batch:
             counts[k] = Counts(prepared.readings[k].records.n, f.accepted, f.quarantined, f.duplicates, f.warnings)
         return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
 
-    def derive(self, touched: "dict[str, DataFrame]", reports: dict[str, TableReport]) -> "dict[str, DataFrame]":
-        """Recomputes the derived tables that rest on the accepted rows `touched`; adds to `reports`; rows by table."""
+    def derive(self, touched: "dict[str, DataFrame]", reports: dict[str, TableReport]) -> None:
+        """Recomputes the derived tables that rest on the accepted rows `touched`; adds to `reports`."""
         from pyspark.sql import functions as F
 
-        statuses: dict[str, DataFrame] = {}
         for derived in self.source.derived:
             inputs = {t: touched[t] for t in derived.inputs if t in touched}
             if not inputs:
@@ -182,12 +213,67 @@ class Batch:
             self.progress(f"deriving {derived.table}")
             rows = derived.derive(inputs, self._current)
             plain = rows.withColumns({"format": F.lit(DERIVED), "problem": F.lit(None).cast("string")})
-            judged = self.judged(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table]).persist()
-            counted = tally(judged, TABLES[derived.table])
-            statuses[derived.table], report, _ = self.append(judged, counted, "batch", is_plain=False)
+            whole = declared(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table])
+            _, report, _ = self.append(self.stage(whole, TABLES[derived.table]), "batch", is_plain=False)
             # An index and single objects in one batch both feed the series: neither count hides the other.
             reports[derived.table] = report.plus(reports.get(derived.table))
-        return statuses
+
+    def append(
+        self,
+        staged: Staged,
+        own: "Own",
+        *,
+        is_plain: bool,
+        formats: Mapping[FileKey, str] = MappingProxyType({}),
+        unwanted: Collection[FileKey] = (),
+    ) -> "tuple[DataFrame, TableReport, dict[FileKey, Fates]]":
+        """Commits staged rows: what is new to the table, what is refused to its quarantine, in that order.
+
+        own: which rows of the table are the batch's own already, of an earlier attempt, and neither compared with nor
+        written again: those of its `files` (with their `formats`), or those that bear the `batch`'s id (derived rows,
+        which belong to no file of the batch).
+        unwanted: files whose staged rows are left out: they could not be read to their end, or another process
+        ingested them meanwhile.
+        is_plain: each record is one row, so that counts of rows are counts of records.
+        """
+        work = Appending(self, staged, own, formats, frozenset(unwanted) & staged.tally.files.keys())
+        compared, added = work.to_table()
+        rejected = work.to_quarantine(compared)
+        report = TableReport(delta.version(self.lake.silver(staged.table.name)) or 0, added, rejected)
+        status = work.status(compared)
+        return status, report, work.fates(compared) if is_plain else fates_of([status])
+
+    def stamps(self) -> "dict[str, Column]":
+        """The columns that tell when and by which batch a row was written."""
+        from pyspark.sql import functions as F
+
+        return {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
+
+    def add_records(self, judged: "DataFrame", counted: Tally) -> "tuple[DataFrame, int]":
+        """Records that are sent again, already judged: appends what is new; returns rows with STATUS and rows added.
+
+        Rows of the table with the same record and content are an earlier attempt's: they are not written again.
+        """
+        from pyspark.sql import functions as F
+
+        table = counted.table
+        path = self.lake.silver(table.name)
+        self.create(table)
+        existing = mine = None
+        before = delta.version(path) or 0
+        if before > 0:
+            everything = delta.read(self.spark, path)
+            sent = judged.select(*ROW_KEY).distinct()
+            existing = everything.join(sent, ROW_KEY, "left_anti").filter(within(counted.reach(), table))
+            mine = everything.join(sent, ROW_KEY, "left_semi").select(*ROW_KEY)
+        status = classify(judged, existing, table, self.now).rows
+        rows = status.filter(F.col(STATUS) == ACCEPTED)
+        if mine is not None:
+            rows = rows.join(mine, ROW_KEY, "left_anti")
+        files = stage_again(rows, table, self.place(table))
+        if files:
+            delta.commit_files(self.lake, path, files, self.batch_id)
+        return status, sum(f.rows for f in files)
 
     def _keys(self, keys: Iterable[FileKey]) -> "DataFrame":
         from pyspark.sql import functions as F
@@ -203,75 +289,13 @@ class Batch:
         comments = {c.name: c.description for c in table.all_columns}
         delta.create(self.lake, self.lake.silver(table.name), table.arrow_schema(), comments, table.description)
 
-    def append(
-        self,
-        judged: "DataFrame",
-        counted: Tally,
-        own: "Own",
-        *,
-        is_plain: bool,
-        keys: Sequence[FileKey] = (),
-    ) -> "tuple[DataFrame, TableReport, dict[FileKey, Fates]]":
-        """Appends what is new to the table and what is refused to its quarantine, in that order.
 
-        own: which rows of the table are the batch's own already, of an earlier attempt, and neither compared with nor
-        written again: those of its `files` (`keys`), those of its `records` with the same content, or those that bear
-        the `batch`'s id (derived rows, which belong to no file of the batch).
-        is_plain: each record is one row, so that counts of rows are counts of records.
-        """
-        from pyspark.sql import functions as F
+def declared(conformed: "DataFrame", table: Table) -> "DataFrame":
+    """The conformed columns in their order and types, those that `conform` did not deliver null, and the record."""
+    from pyspark.sql import functions as F
 
-        status, added, fates = self.add(judged, counted, own, is_plain=is_plain, keys=keys)
-        rejected = sum(f.rows_quarantined for f in fates.values())
-        table = counted.table
-        if rejected:
-            bad = status.filter(F.col(STATUS) == QUARANTINED).withColumns(self.stamps())
-            quarantine_rows(self.spark, self.lake, bad, table.name, self.source.name, self.batch_id)
-        return status, TableReport(delta.version(self.lake.silver(table.name)) or 0, added, rejected), fates
-
-    def stamps(self) -> "dict[str, Column]":
-        """The columns that tell when and by which batch a row was written."""
-        from pyspark.sql import functions as F
-
-        return {"batch_id": F.lit(self.batch_id), "ingested_at": F.lit(self.now)}
-
-    def add(
-        self, judged: "DataFrame", counted: Tally, own: "Own", *, is_plain: bool, keys: Sequence[FileKey] = ()
-    ) -> "tuple[DataFrame, int, dict[FileKey, Fates]]":
-        """`append` without the quarantine: rows with STATUS, rows added, fates by file."""
-        from pyspark.sql import functions as F
-
-        table = counted.table
-        path = self.lake.silver(table.name)
-        self.create(table)
-        existing = mine = None
-        before = delta.version(path) or 0
-        if before > 0:
-            existing = everything = delta.read(self.spark, path)
-            if own == "batch":
-                existing = everything.filter(F.col("batch_id") != self.batch_id)
-                mine = everything.filter(F.col("batch_id") == self.batch_id).select(*ROW_KEY)
-            elif own == "records":
-                sent = judged.select(*ROW_KEY).distinct()
-                existing = everything.join(sent, ROW_KEY, "left_anti")
-                mine = everything.join(sent, ROW_KEY, "left_semi").select(*ROW_KEY)
-            elif delta.has_rows_of(path, (file_id for file_id, _ in keys)):
-                # An interrupted attempt wrote some of these already, perhaps as part of another batch.
-                batch_files = self._keys(keys)
-                existing = everything.join(batch_files, FILE_KEY, "left_anti")
-                mine = everything.join(batch_files, FILE_KEY, "left_semi").select(*ROW_KEY)
-        if existing is not None:
-            existing = existing.filter(within(counted.reach(), table))
-        classified = classify(judged, existing, table, self.now)
-        status = classified.rows
-        fates = fates_of([status]) if classified.compared or not is_plain else fates_by_gate(counted)
-        added = sum(f.rows_accepted for f in fates.values())
-        if added:
-            rows = status.filter(F.col(STATUS) == ACCEPTED).withColumns(self.stamps())
-            if mine is not None:
-                rows = rows.join(mine, ROW_KEY, "left_anti")
-                added = rows.count()
-            rows = rows.select(*(c.name for c in table.all_columns))
-            # The version before it, read under the lock, tells a second attempt with more to write from a repetition.
-            delta.append(self.lake, rows, path, f"{self.batch_id}:{own}:{table.name}:{before}")
-        return status, added, fates
+    have = set(conformed.columns)
+    columns = [
+        (F.col(c.name) if c.name in have else F.lit(None)).cast(c.type).alias(c.name) for c in table.conformed_columns
+    ]
+    return conformed.select(*columns, "format", "problem", "record")

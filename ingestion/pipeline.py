@@ -65,16 +65,16 @@ def ingest(
     if new:
         batch = Batch(session(), lake, settings, source, batch_id, datetime.now(UTC), progress)
         prepared = batch.prepare(new)
+        evidence = batch.evidence(prepared)
         # One ingestion at a time compares with the tables and writes to them; others wait here, not in the middle.
         with ThreadPoolExecutor(1) as beside, writing(lake, "ingest"):
             new = _unseen(new, ledger.ingested(lake, source.name))
             # The expectations judge the rows that the gate has judged already; they run while the rows are written.
-            broken = {name: t.broken() for name, t in prepared.tallies.items()}
-            validation = beside.submit(validate, prepared.frames, broken, lake, source.name, batch_id)
+            validation = beside.submit(validate, evidence, prepared.broken(), lake, source.name, batch_id)
             counts, tables = batch.commit(prepared, new)
             progress("validating")
             validation.result()
-            prepared.release()
+            batch.release()
             reports = _reports(found, new, counts, source)
             ledger.record(lake, _entries(reports, found, settings, batch_id))
     else:

@@ -19,7 +19,8 @@ from infra.locks import writing
 from infra.settings import Settings
 from infra.tables import TABLES
 from ingestion import moves
-from ingestion.batch import DERIVED, RECORD_JSON, Batch
+from ingestion.appending import DERIVED
+from ingestion.batch import Batch
 from ingestion.discovery import Delivery, Found, discover
 from ingestion.fates import fates_of, union
 from ingestion.format import RawSchema, Source
@@ -27,6 +28,7 @@ from ingestion.pipeline import Progress, silent
 from ingestion.reading import FileKey, new_readings, read_files
 from ingestion.registry import SOURCES
 from ingestion.report import TableReport
+from ingestion.staging import RECORD_JSON
 from ingestion.tally import FILE_KEY, Tally, tally
 from ingestion.versions import ACCEPTED, QUARANTINED, STATUS
 from quality.gate import CONTRADICTION
@@ -123,7 +125,7 @@ class Replay:
         for done, (name, judged) in enumerate(frames.items()):
             self.batch.progress(f"replaying {name}", done, len(frames))
             tallies[name] = tally(judged, TABLES[name])
-            status, added, _ = self.batch.add(judged, tallies[name], "records", is_plain=False)
+            status, added = self.batch.add_records(judged, tallies[name])
             # Computed once: the quarantine that the verdicts come from is about to change.
             statuses[name] = status.persist()
             tables[name] = TableReport(delta.version(self.batch.lake.silver(name)) or 0, added)

@@ -17,13 +17,33 @@ FILE_KEY = ["file_id", "site_id"]
 
 @dataclass(frozen=True)
 class FileTally:
-    """The rows of one file in one table. broken: rows that break each check, in the order of declaration."""
+    """The rows of one file in one table. broken: rows that break each check, in the order of declaration.
+
+    reach: least and greatest value of each column of `ordered_key`. has_null: whether the column has a null.
+    """
 
     records: RecordSum
     refused: int
     warnings: int
     broken: tuple[int, ...]
     reach: tuple[Any, ...]
+    has_null: tuple[bool, ...]
+
+    def plus(self, other: "FileTally") -> "FileTally":
+        """Both parts of one file's rows together."""
+        a, b = self.records, other.records
+        ends = []
+        for i, (mine, theirs) in enumerate(zip(self.reach, other.reach, strict=True)):
+            given = [v for v in (mine, theirs) if v is not None]
+            ends.append((max if i % 2 else min)(given) if given else None)
+        return FileTally(
+            RecordSum(a.n + b.n, a.total + b.total, a.squares + b.squares),
+            self.refused + other.refused,
+            self.warnings + other.warnings,
+            tuple(x + y for x, y in zip(self.broken, other.broken, strict=True)),
+            tuple(ends),
+            tuple(x or y for x, y in zip(self.has_null, other.has_null, strict=True)),
+        )
 
 
 @dataclass(frozen=True)
@@ -49,21 +69,22 @@ class Tally:
     def reach(self) -> "dict[str, tuple[Any, Any]]":
         """By key column that can be ordered, the least and the greatest value; none where a file has no value of it."""
         found: dict[str, tuple[Any, Any]] = {}
-        for i, name in enumerate(_ordered_key(self.table)):
-            ends = [f.reach[2 * i : 2 * i + 2] for f in self.files.values()]
+        for i, name in enumerate(ordered_key(self.table)):
+            # A file of which every row is refused is compared with nothing.
+            ends = [f.reach[2 * i : 2 * i + 2] for f in self.files.values() if f.refused < f.records.n]
             if ends and all(low is not None for low, _ in ends):
                 found[name] = min(low for low, _ in ends), max(high for _, high in ends)
         return found
 
 
 def tally(judged: "DataFrame", table: Table) -> Tally:
-    """One action: reads the frame (and so fills its cache) and counts."""
+    """One action: reads the frame (and so fills its cache) and counts. For what is not staged: records sent again."""
     from pyspark.sql import functions as F
 
     n_checks = len(table.checks())
     refused = F.size(REASONS) > 0
     rest = F.pmod(F.col("file_row"), F.lit(RecordSum.MODULUS))
-    ends = [end(_comparable(name, type_)) for name, type_ in _ordered_key(table).items() for end in (F.min, F.max)]
+    ends = [end(_comparable(name, type_)) for name, type_ in ordered_key(table).items() for end in (F.min, F.max)]
     rows = (
         judged.groupBy(*FILE_KEY)
         .agg(
@@ -80,7 +101,8 @@ def tally(judged: "DataFrame", table: Table) -> Tally:
     files = {}
     for file_id, site_id, n, total, squares, n_refused, warnings, *rest_ in rows:
         checks, reach = tuple(rest_[:n_checks]), tuple(rest_[n_checks:])
-        files[file_id, site_id] = FileTally(RecordSum(n, total, squares), n_refused, warnings, checks, reach)
+        nulls = (False,) * (len(reach) // 2)
+        files[file_id, site_id] = FileTally(RecordSum(n, total, squares), n_refused, warnings, checks, reach, nulls)
     return Tally(table, files)
 
 
@@ -88,7 +110,7 @@ def within(reach: "dict[str, tuple[Any, Any]]", table: Table) -> "Column":
     """Rows of a table whose key may be one of the batch's. Delta skips files, and Parquet row groups, by it."""
     from pyspark.sql import functions as F
 
-    types = _ordered_key(table)
+    types = ordered_key(table)
     condition = F.lit(True)
     for name, ends in reach.items():
         low, high = (F.timestamp_micros(F.lit(end)) if types[name] == "timestamp" else F.lit(end) for end in ends)
@@ -96,7 +118,7 @@ def within(reach: "dict[str, tuple[Any, Any]]", table: Table) -> "Column":
     return condition
 
 
-def _ordered_key(table: Table) -> dict[str, str]:
+def ordered_key(table: Table) -> dict[str, str]:
     """Types of the key columns whose statistics in the table's log bound a search."""
     types = {c.name: c.type for c in table.all_columns}
     return {name: types[name] for name in table.key if types[name] in ("string", "timestamp", "bigint", "int")}

@@ -20,16 +20,32 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+_SECOND_SEED = "oncolake"
 STATUS = "status"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
 
 
 def row_hash(table: Table) -> "Column":
-    """SHA-256 over the content columns and event_time, as JSON: nulls, types and order cannot be confused."""
+    """128 bits over the content columns and event_time, as 32 hexadecimal digits.
+
+    Two runs of xxHash64 (https://xxhash.com), the second with a seed of its own. It is compared only with the hash of
+    another row with the same natural key, so that chance is all that has to be kept out, and not malice; SHA-256 took
+    a third of the time of a whole ingestion. Spark's xxHash64 passes over nulls: which columns are null is hashed too,
+    and arrays are hashed as JSON, so that no two rows of different content look alike.
+    """
+    from functools import reduce
+
     from pyspark.sql import functions as F
 
-    content = F.struct(*(F.col(name) for name in table.content_columns))
-    return F.sha2(F.to_json(content, {"ignoreNullFields": "false"}), 256)
+    types = {c.name: c.type for c in table.all_columns}
+    columns = [F.to_json(c) if types[c].startswith("array") else F.col(c) for c in table.content_columns]
+    # Sums of powers of two, in as many numbers as it takes.
+    nulls = [
+        reduce(lambda a, b: a + b, (F.when(F.col(c).isNull(), 1 << i).otherwise(0) for i, c in enumerate(names)))
+        for names in (table.content_columns[k : k + 30] for k in range(0, len(table.content_columns), 30))
+    ]
+    halves = (F.xxhash64(*nulls, *columns), F.xxhash64(F.lit(_SECOND_SEED), *nulls, *columns))
+    return F.lower(F.concat(*(F.lpad(F.hex(half), 16, "0") for half in halves)))
 
 
 def current(frame: "DataFrame", table: Table) -> "DataFrame":

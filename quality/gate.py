@@ -13,6 +13,7 @@ REASONS = "reasons"
 """array<string>: the critical checks that a row breaks; a row with any goes to quarantine."""
 WARNINGS = "warnings"
 """array<string>: the other checks that it breaks; the row is kept and they are counted."""
+MOST_CHECKS = 62
 CONTRADICTION = "another record of the delivery has the same key and known time but other content"
 """The reason that no row shows alone: it is found when the rows of a delivery are compared (`ingestion.versions`)."""
 
@@ -64,6 +65,41 @@ def judge(frame: "DataFrame", table: Table) -> "DataFrame":
         F.concat(problem, critical).alias(REASONS),
         broken([c for c in checks if c[1].severity != "critical"]).alias(WARNINGS),
     )
+
+
+def broken_bits(table: Table) -> "Column":
+    """The checks that a row breaks as one bigint: bit i for `table.checks()[i]`; 0 for a row that breaks none.
+
+    What `judge` says in words, for frames of millions of rows: `reasons_of` gives the words of those that need any.
+    Raises ValueError on a table with more checks than a bigint has bits.
+    """
+    from functools import reduce
+
+    from pyspark.sql import functions as F
+
+    checks = table.checks()
+    if len(checks) > MOST_CHECKS:
+        raise ValueError(f"table {table.name} declares {len(checks)} checks; {MOST_CHECKS} are possible")
+    bits = [
+        F.when(breaks(column.name, check), F.lit(1 << i).cast("bigint")).otherwise(F.lit(0).cast("bigint"))
+        for i, (column, check) in enumerate(checks)
+    ]
+    return reduce(lambda a, b: a.bitwiseOR(b), bits, F.lit(0).cast("bigint"))
+
+
+def critical_mask(table: Table) -> int:
+    """The bits of `broken_bits` whose checks send a row to quarantine."""
+    return sum(1 << i for i, (_, check) in enumerate(table.checks()) if check.severity == "critical")
+
+
+def reasons_of(bits: int, problem: str | None, table: Table) -> tuple[list[str], list[str]]:
+    """(REASONS, WARNINGS) of one row, as `judge` gives them."""
+    reasons = [] if problem is None else [problem]
+    warnings: list[str] = []
+    for i, (column, check) in enumerate(table.checks()):
+        if bits >> i & 1:
+            (reasons if check.severity == "critical" else warnings).append(sentence(column.name, check))
+    return reasons, warnings
 
 
 def counted_checks(table: Table) -> "list[Column]":

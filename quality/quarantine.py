@@ -1,6 +1,7 @@
 """Rejected rows, kept whole with their reasons, beside the table that they were meant for."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from infra import delta
+from infra.data_files import DataFile
 from infra.lake import Lake
 from infra.tables import TABLES
 from quality.gate import CONTRADICTION, REASONS
@@ -54,6 +56,18 @@ def quarantine_rows(
         there = delta.read(spark, path).select(*record_key)
         rows = rows.join(there, record_key, "left_anti").select(*SCHEMA.names)
     delta.append(lake, rows, path, f"{batch_id}:quarantine:{table}:{before}")
+
+
+def holds(lake: Lake, table: str, keys: Iterable[tuple[str, str]]) -> bool:
+    """Whether the quarantine of a table has rows of any of these files (file_id, site_id)."""
+    return delta.has_rows_with(lake.quarantine(table), "file_id", [file_id for file_id, _ in keys])
+
+
+def commit_held(lake: Lake, table: str, files: Sequence[DataFile], batch_id: str) -> None:
+    """Makes rejected rows visible that were written below the quarantine already, with the columns of SCHEMA."""
+    path = lake.quarantine(table)
+    delta.create(lake, path, SCHEMA, COMMENTS, f"Rejected rows of {table}.")
+    delta.commit_files(lake, path, files, batch_id)
 
 
 def quarantined(lake: Lake, table: str) -> pa.Table:
