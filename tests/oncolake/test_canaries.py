@@ -17,6 +17,7 @@ from tests.ingestion.cytokine.exports import Export, quoted
 from tests.ingestion.exosome.generated import Video, nta_summary
 from tests.ingestion.imaging.generated import dicom_bytes
 from tests.ingestion.lakes import decoded, wide
+from tests.ingestion.vitals.messages import MSH, OBR, bundle, message, observation, obx, pressure, quantity
 from tests.oncolake.canaries import SHOWN
 
 pytestmark = pytest.mark.slow
@@ -26,6 +27,38 @@ NAME, GIVEN, NUMBER = "Kanarinsky", "Wilhelmstine", "HOSP-777313"
 UID = "1.2.826.777313.4.5"
 VALUES = ("zwitscher", "91919.1717", "Piepmatz")
 """A word where a number should be, a number beyond any limit, and a word where a code should be."""
+
+
+def fhir() -> str:
+    """A bundle with a sound blood pressure, a value beyond any limit, and a word for a number."""
+    person = {"resourceType": "Patient", "id": NUMBER, "name": [{"family": NAME, "given": [GIVEN]}]}
+    whose = {
+        "subject": {"reference": f"Patient/{NUMBER}", "display": f"{GIVEN} {NAME}"},
+        "encounter": {"reference": f"Encounter/{NUMBER}-stay"},
+        "device": {"reference": f"Device/{NUMBER}-bed", "display": NAME},
+        "note": [{"text": f"{NAME} woke up"}],
+    }
+    odd = [
+        observation("8867-4", valueQuantity=quantity(float(VALUES[1]), "/min"), **whose),
+        observation("8310-5", valueQuantity=quantity(VALUES[0], "Cel"), **whose),
+        observation("9279-1", valueString=f"{NAME} {VALUES[0]}", **whose),
+    ]
+    return json.dumps(bundle(person, pressure(**whose), *odd))
+
+
+def hl7() -> str:
+    """A message with a sound value, one beyond any limit, a word for a number, and names where HL7 has them."""
+    return message(
+        f"PID|1||{NUMBER}^^^H^MR||{NAME}^{GIVEN}||19600101|F",
+        "PV1|1|I|ICU" + "|" * 16 + f"{NUMBER}-visit",
+        OBR,
+        f"NTE|1||{NAME} woke up",
+        obx("NIBP_SBP", "118", equipment=f"{NUMBER}-bed"),
+        obx("NIBP_DBP", VALUES[1]),
+        obx("NIBP_MBP", VALUES[0]),
+        obx("HR", f"{NAME} {VALUES[0]}", "/min", kind="ST"),
+        lead=(MSH,),
+    )
 
 
 def plant(landing: Path) -> None:
@@ -49,6 +82,8 @@ def plant(landing: Path) -> None:
     }  # fmt: skip
     contents: dict[str, bytes] = {
         "vitals/wide": vitals.encode(),
+        "vitals/fhir": fhir().encode(),
+        "vitals/hl7": hl7().encode(),
         "vitals/broken": f"{NAME};{VALUES[0]}\n".encode(),
         "clinical/patients": (
             f"patient_id,sex,birth_year,name\n{NUMBER},F,1960,{NAME}\n{NAME},{VALUES[2]},1950,{GIVEN}\n"
@@ -88,6 +123,7 @@ def test_planted_canaries_are_found_nowhere(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr + done.stdout
     assert "defect" not in done.stderr + done.stdout
     assert done.stdout.count("->") == 12
+    assert all(f'"format": "{name}"' in done.stdout for name in ("fhir", "hl7_oru", "vitals_wide_csv"))
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert {line["event"] for line in lines} >= {"started", "step", "batch", "finished"}
     # The traps were sprung: of six sources something was taken in, and something refused.

@@ -8,6 +8,8 @@ invasive, nor the other way round.
 from typing import Final
 
 LOINC_SYSTEM: Final = "http://loinc.org"
+MDC_SYSTEM: Final = "urn:iso:std:iso:11073:10101"
+SNOMED_SYSTEM: Final = "http://snomed.info/sct"
 PANELS: Final = frozenset(("85354-9", "55284-4", "35094-2", "96607-7", "85353-1"))
 """Panels: their values are in the components. 85353-1 is the panel of all vital signs."""
 
@@ -50,6 +52,17 @@ _OF_METHOD = {
     "invasive": {"BP_MAP": "MAP", "BP_SBP": "SBP", "BP_DBP": "DBP"},
     "cuff": {"BP_MAP": "NIBP_MAP", "BP_SBP": "NIBP_SBP", "BP_DBP": "NIBP_DBP"},
 }
+
+
+def most_exact(found: list[tuple[str, str]]) -> tuple[str, str] | None:
+    """Of the [(signal, code)] that one value carries, the first of the exact signal; None where they contradict.
+
+    BP_MAP says less than MAP or NIBP_MAP, and gives way to them.
+    """
+    signals = {signal for signal, _ in found}
+    for exact in _OF_METHOD.values():
+        signals -= {general for general, signal in exact.items() if signal in signals}
+    return next(pair for pair in found if pair[0] in signals) if len(signals) == 1 else None
 
 
 def by_method(signal: str, snomed_codes: set[str]) -> str:
