@@ -2,6 +2,9 @@
 
 from ingestion.format import Source
 from ingestion.sources.cytokine.conform import cytokine_result
+from ingestion.sources.cytokine.intelliflex import INTELLIFLEX
+from ingestion.sources.cytokine.methodical_mind import METHODICAL_MIND
+from ingestion.sources.cytokine.msd_workbench import MSD_CSV, MSD_XLSX
 from ingestion.sources.cytokine.olink_explore import OLINK_EXPLORE
 from ingestion.sources.cytokine.olink_long import OLINK_LONG
 from ingestion.sources.cytokine.olink_wide import OLINK_WIDE
@@ -12,7 +15,7 @@ SOURCE = Source(
     name="cytokine",
     description="Cytokines and other proteins: Luminex xPONENT CSV; Olink Target 96 wide workbook, long CSV, "
     "Explore parquet.",
-    formats=(XPONENT, OLINK_WIDE, OLINK_LONG, OLINK_EXPLORE),
+    formats=(XPONENT, INTELLIFLEX, MSD_CSV, MSD_XLSX, METHODICAL_MIND, OLINK_WIDE, OLINK_LONG, OLINK_EXPLORE),
     conform={CYTOKINE.name: cytokine_result},
 )
 

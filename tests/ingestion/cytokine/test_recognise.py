@@ -64,6 +64,10 @@ def test_files_of_other_instruments_are_not_recognised(shared_data: Path) -> Non
     assert found == {
         "cytokine/luminex_xponent/luminex_xPONENT_NaN_and_not_reported_values.csv": "luminex_xponent",
         "cytokine/luminex_xponent/luminex_xPONENT_example02.csv": "luminex_xponent",
+        "cytokine/msd/methodical_test_1.txt": "msd_methodical_mind",
+        "cytokine/msd/msd_workbench_test_1.csv": "msd_workbench_csv",
+        "cytokine/msd/msd_workbench_test_2.csv": "msd_workbench_csv",
+        "cytokine/msd/test_msd_workbench_xlsx.xlsx": "msd_workbench_xlsx",
         "cytokine/olink/npx_data1.xlsx": "olink_wide",
         "cytokine/olink/npx_data_ext.parquet": "olink_explore",
     }
