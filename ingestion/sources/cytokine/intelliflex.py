@@ -54,7 +54,12 @@ class _Assay:
 def is_intelliflex(probe: Probe) -> bool:
     """Whether the first line that is not blank is such a header."""
     line = next((line for line in probe.lines[:5] if line.strip()), "")
-    names = _cells(line, separator_of(line)) if "WELL LOCATION" in line.upper() else []
+    if "WELL LOCATION" not in line.upper():
+        return False
+    try:
+        names = _cells(line, separator_of(line))
+    except (FileError, csv.Error):  # a quoted cell beyond all measure
+        return False
     return {name.upper() for name in names} >= _NEEDED and any(_READING.fullmatch(name.upper()) for name in names)
 
 
@@ -92,7 +97,10 @@ def _table(text: str) -> tuple[dict[str, int], list[list[str]]]:
     lines = [line for line in text.split("\n") if line.strip(' ,;\t"')]
     if not lines:
         raise FileError(f"The INTELLIFLEX export is empty; expected {LOOKED_FOR}.")
-    separator = separator_of(lines[0])
+    try:
+        separator = separator_of(lines[0])
+    except csv.Error as error:
+        raise FileError(f"The header of the INTELLIFLEX export cannot be split into cells ({error}).") from error
     names = [name.upper() for name in _cells(lines[0], separator)]
     while names and not names[-1]:
         names.pop()

@@ -37,6 +37,7 @@ from ingestion.sources.cytokine.values import Numbers
 
 LOOKED_FOR = "a header with Barcode1 and Read Time above a section '==========Data'"
 _SECTION = re.compile(r"={5,}([^=]+)={5,}\s*")
+_NUMBER = re.compile(r"\d{1,3}")
 _KEY = re.compile(r"([A-Z][\w #.]*?)\s*:\s*(?:\\t)*(.*)")
 _NAMED_AFTER_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})-(\d{2})(\d{2})(\d{2})\.txt\s*$", re.IGNORECASE)
 _READ_TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})\s+(\d{1,2}):(\d{2}):(\d{2})")
@@ -154,13 +155,13 @@ def _spots(plate: _Plate) -> Iterator[dict[str, object]]:
     wells = list(_rows(plate))
     n_lines = Counter(letter for letter, _, _ in wells)
     expected = plate.header.get("spots per well", "")
-    n_spots = int(expected) if expected.isdecimal() else max(n_lines.values(), default=0)
+    n_spots = int(expected) if _NUMBER.fullmatch(expected) else max(n_lines.values(), default=0)
     used = {spot for _, spot, cells in wells if any(cells)}
     assays = [name.strip() for name in plate.header.get("assays", "").split(",")]
     for letter, spot, cells in wells:
         if spot not in used:  # a spot that the plate does not have: its lines are there, and blank in every well
             continue
-        named = assays[int(spot) - 1] if spot.isdecimal() and 0 < int(spot) <= len(assays) else ""
+        named = assays[int(spot) - 1] if 0 < int(spot) <= len(assays) else ""
         symbol, uniprot = resolve(named or f"Spot {spot}")
         for column, cell in zip(plate.columns, cells, strict=False):
             numbers = Numbers(".")
@@ -192,7 +193,7 @@ def _rows(plate: _Plate) -> Iterator[tuple[str, str, list[str]]]:
         label = cells[0] if cells else ""
         letter, n = (label, 1) if label else (letter, n + 1)
         values = cells[1:] + [""] * (len(plate.columns) - len(cells) + 1)
-        yield letter, only if only.isdecimal() else str(n), values
+        yield letter, only if _NUMBER.fullmatch(only) else str(n), values
 
 
 METHODICAL_MIND = Format("msd_methodical_mind", LOOKED_FOR, is_methodical_mind, read_methodical_mind, CYTOKINE)

@@ -14,7 +14,7 @@ from infra.errors import FileError
 from infra.settings import Site
 from ingestion.dates import EXPECTED, has_time_of_day, is_day_first, parse_time
 
-_ABBREVIATION = re.compile(r"(.*\d)\s+([A-Z]{3,5})")
+_ABBREVIATION = re.compile(r"(.*\d(?:\s*[AP]M)?)\s+([A-Z]{3,5})")
 _OFFSETS = {
     "UTC": "Z",
     "GMT": "Z",
@@ -33,10 +33,10 @@ _OFFSETS = {
 
 @dataclass(frozen=True)
 class ReadTimes:
-    """When a plate was read, and when its data were exported, in UTC."""
+    """When a plate was read, in UTC, and when that could be known: a bare date only at the day's end."""
 
-    measured: datetime | None
-    reported: datetime | None
+    measured: datetime
+    known: datetime
 
 
 def day_first_of(texts: Iterable[str | None], site: Site) -> bool:
@@ -74,25 +74,16 @@ def plate_barcode(text: str) -> str:
 
 
 def read_times(sheets: list[list[list[str]]], site: Site) -> dict[str, ReadTimes]:
-    """Times by plate, out of the reader's headers ('Plate ID :', 'Read Time :', 'Export Time :') in a workbook."""
+    """Times by plate, out of the reader's headers ('Plate ID :', 'Read Time :') in the sheets of a workbook."""
     blocks = [block for rows in sheets for block in _blocks(rows)]
-    day_first = day_first_of((block.get(key) for block in blocks for key in ("read time", "export time")), site)
+    day_first = day_first_of((block.get("read time") for block in blocks), site)
     times = {}
     for block in blocks:
-        plate = plate_barcode(block.get("plate id", "") or block.get("barcode1", ""))
-        if plate and block.get("read time"):
-            exported = block.get("export time")
-            times[plate] = ReadTimes(
-                read_moment(block["read time"], site, day_first),
-                _known(exported or block["read time"], site, day_first),
-            )
+        plate, text = plate_barcode(block.get("plate id", "") or block.get("barcode1", "")), block.get("read time")
+        if plate and text:
+            time = read_moment(text, site, day_first)
+            times[plate] = ReadTimes(time, time if has_time_of_day(text) else time + timedelta(days=1))
     return times
-
-
-def _known(text: str, site: Site, day_first: bool) -> datetime:
-    """A bare date is known at the day's end."""
-    time = read_moment(text, site, day_first)
-    return time if has_time_of_day(text) else time + timedelta(days=1)
 
 
 def _blocks(rows: list[list[str]]) -> Iterator[dict[str, str]]:

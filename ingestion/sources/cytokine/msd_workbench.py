@@ -30,7 +30,7 @@ from infra.settings import Site
 from ingestion.format import Format, Probe, RawFile
 from ingestion.sources.cytokine.analytes import resolve
 from ingestion.sources.cytokine.msd_read_times import ReadTimes, read_times
-from ingestion.sources.cytokine.names import on_plate, plate_unit, sample_type_of, well_name
+from ingestion.sources.cytokine.names import column_and_unit, on_plate, plate_unit, sample_type_of, well_name
 from ingestion.sources.cytokine.raw import CYTOKINE, record_batch
 from ingestion.sources.cytokine.sheets import cell_text, content_of, sheets
 from ingestion.sources.cytokine.values import (
@@ -49,7 +49,6 @@ _NEEDED = {"sample", "assay", "well", "spot", "signal"}
 _PLATE = re.compile(r"plate[\s_:-]*(.*)", re.IGNORECASE)
 _LABEL = re.compile(r"([SUCB])\d+", re.IGNORECASE)
 _ROLES = {"S": "standard", "U": "unknown", "C": "control", "B": "blank"}
-_UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[]([^()\[\]]+/[^()\[\]]+)[)\]]")
 _NUMBERS = ("signal", "adjusted signal", "concentration", "calc. concentration", "dilution", "dilution factor")
 
 
@@ -72,7 +71,12 @@ class _Table:
 def is_workbench_csv(probe: Probe) -> bool:
     """Whether the first lines of a text are those of a plate table."""
     lines = [line for line in probe.lines[:20] if line.strip(' ,;\t"')][:3]
-    return any(_is_header(_split([line])) for line in lines[1:]) and _PLATE.match(lines[0].strip(' ,;\t"')) is not None
+    if not lines or _PLATE.match(lines[0].strip(' ,;\t"')) is None:
+        return False
+    try:
+        return any(_is_header(_split([line])) for line in lines[1:])
+    except FileError:
+        return False
 
 
 def is_workbench_xlsx(probe: Probe) -> bool:
@@ -107,8 +111,8 @@ def read_workbench_xlsx(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
 def _split(lines: list[str]) -> list[list[str]]:
     header = next((line for line in lines if {"sample", "well", "spot"} <= _folded(line)), "")
-    separator = separator_of(header)
     try:
+        separator = separator_of(header)
         # Line by line: no cell spans lines, and a stray quote must not swallow the rest.
         return [[cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines]
     except csv.Error as error:
@@ -120,13 +124,7 @@ def _folded(line: str) -> set[str]:
 
 
 def _is_header(rows: Iterable[list[str]]) -> bool:
-    return any({_column(cell)[0] for cell in row} >= _NEEDED for row in rows)
-
-
-def _column(name: str) -> tuple[str, str | None]:
-    """(folded name, unit) of a column's header: 'Calc. Concentration (pg/mL)' names its unit."""
-    match = _UNIT_IN_NAME.fullmatch(name)
-    return (match[1].casefold(), match[2]) if match else (name.casefold(), None)
+    return any({column_and_unit(cell)[0] for cell in row} >= _NEEDED for row in rows)
 
 
 def _tables(rows: list[list[str]], is_only: bool = True) -> list[_Table]:
@@ -155,7 +153,7 @@ def _table(plate: str, header: list[str]) -> _Table:
         raise FileError("The MSD Workbench table names no plate; expected a line 'Plate_<id>' above its header.")
     while header and not header[-1]:
         header = header[:-1]
-    parsed = [_column(name) for name in header]
+    parsed = [column_and_unit(name) for name in header]
     names = [name for name, _ in parsed]
     if any(names.count(name) > 1 for name in _NEEDED | set(_NUMBERS)):
         raise FileError("The header of the MSD Workbench table names a column twice; expected each once.")
@@ -174,7 +172,7 @@ def _records(tables: list[_Table], site: Site, times: dict[str, ReadTimes]) -> l
             "platform": "msd",
             "unit": _unit(table, site, decimal),
             "measured_time": times[table.plate].measured if table.plate in times else None,
-            "reported_time": times[table.plate].reported if table.plate in times else None,
+            "reported_time": times[table.plate].known if table.plate in times else None,
         }
         records += [plate | record for record in _plate_records(table, decimal)]
     return records

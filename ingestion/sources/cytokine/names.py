@@ -32,6 +32,7 @@ _UCUM = {
     "nm": "nmol/L",
 }
 _WELL = re.compile(r"([A-P])(\d{1,2})")
+_UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[]([^()\[\]]+/[^()\[\]]+)[)\]]")
 _NO_UNIT = {"", "bead", "none", "n/a", "mfi"}
 
 
@@ -76,3 +77,9 @@ def well_name(text: str) -> str | None:
 def on_plate(label: str, plate_id: str) -> str:
     """A sample that has no name but its place in the plate's layout (U001, X1): without the plate it is nobody's."""
     return f"{plate_id}/{label}"
+
+
+def column_and_unit(name: str) -> tuple[str, str | None]:
+    """(name in lower case, unit) of a column's header: 'Calc. Concentration (pg/mL)' names its unit."""
+    match = _UNIT_IN_NAME.fullmatch(name.strip())
+    return (match[1].casefold(), match[2]) if match else (name.strip().casefold(), None)
