@@ -192,7 +192,7 @@ def _value(concentration: ET.Element, words: str | None, numbers: Numbers) -> Re
     if value is None:
         numbers.problems.append("MWObsConc is said to be a value and is no number")
         return Reading()
-    if concentration.get("RecoveryRange", "").casefold() != "inrange":
+    if concentration.get("RecoveryRange", "").replace(" ", "").casefold() != "inrange":
         return Reading(value, "*", None, "extrapolated")
     return Reading(value, "=", None, "warning" if words else "pass")
 
