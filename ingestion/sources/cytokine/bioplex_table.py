@@ -13,14 +13,13 @@ and begins with a header that names Type and Well; it comes in two forms, and en
 A row for several wells ('C3,D3') holds means over replicates.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from infra.errors import FileError
+from ingestion.sources.cytokine.lines import split_lines
 from ingestion.sources.cytokine.names import column_and_unit
-from ingestion.text import separator_of
 
 LOOKED_FOR = "a table with the columns Type and Well, and FI or Obs Conc"
 _MEASURED = {"fi", "fi - bkgd", "obs conc"}
@@ -70,12 +69,7 @@ class Report:
 def text_rows(lines: list[str]) -> list[list[str]]:
     """The cells of the lines of a text; the separator is that of the first table's header."""
     header = next((line for line in lines if _is_table([cell.strip(' "') for cell in _loose(line)])), "")
-    try:
-        separator = separator_of(header)
-        # Line by line: no cell spans lines, and a stray quote must not swallow the rest.
-        return [[cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines]
-    except csv.Error as error:
-        raise FileError(f"A line of the Bio-Plex report cannot be split into cells ({error}).") from error
+    return split_lines(lines, header, "Bio-Plex report")
 
 
 def _loose(line: str) -> list[str]:

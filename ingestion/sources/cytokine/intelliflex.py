@@ -8,7 +8,6 @@ concentration: value is null with qc_flag 'not_reported'. AVERAGE columns are me
 read. What INTELLIFLEX writes in the form of xPONENT is read as that.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,10 +21,10 @@ from infra.settings import Site
 from ingestion.dates import EXPECTED, is_day_first, parse_time
 from ingestion.format import Format, Probe, RawFile
 from ingestion.sources.cytokine.analytes import resolve
+from ingestion.sources.cytokine.lines import split_lines
 from ingestion.sources.cytokine.names import sample_type_of, well_name
 from ingestion.sources.cytokine.raw import CYTOKINE, record_batch
 from ingestion.sources.cytokine.values import NOT_MEASURED, Numbers, decimal_mark
-from ingestion.text import separator_of
 
 LOOKED_FOR = "a header with PLATE NAME, WELL LOCATION, SAMPLE ID and columns such as 'R25: RP1 MEDIAN'"
 _NEEDED = {"PLATE NAME", "WELL LOCATION", "SAMPLE ID"}
@@ -57,8 +56,8 @@ def is_intelliflex(probe: Probe) -> bool:
     if "WELL LOCATION" not in line.upper():
         return False
     try:
-        names = _cells(line, separator_of(line))
-    except (FileError, csv.Error):  # a quoted cell beyond all measure
+        (names,) = split_lines([line], line, "INTELLIFLEX export")
+    except FileError:
         return False
     return {name.upper() for name in names} >= _NEEDED and any(_READING.fullmatch(name.upper()) for name in names)
 
@@ -85,31 +84,21 @@ def read_intelliflex(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     yield record_batch(records)
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
-    except csv.Error as error:
-        raise FileError(f"A line of the INTELLIFLEX export cannot be split into cells ({error}).") from error
-
-
 def _table(text: str) -> tuple[dict[str, int], list[list[str]]]:
     """(positions of the columns by name in capitals, cells of the rows above the signature)."""
     lines = [line for line in text.split("\n") if line.strip(' ,;\t"')]
     if not lines:
         raise FileError(f"The INTELLIFLEX export is empty; expected {LOOKED_FOR}.")
-    try:
-        separator = separator_of(lines[0])
-    except csv.Error as error:
-        raise FileError(f"The header of the INTELLIFLEX export cannot be split into cells ({error}).") from error
-    names = [name.upper() for name in _cells(lines[0], separator)]
+    end = next((i for i, line in enumerate(lines) if line.lstrip(' "').startswith(_TRAILER)), len(lines))
+    cells = split_lines(lines[:end], lines[0], "INTELLIFLEX export")
+    names = [name.upper() for name in cells[0]] if cells else []
     while names and not names[-1]:
         names.pop()
     if len(set(names)) < len(names):
         raise FileError("The header of the INTELLIFLEX export names a column twice; expected each once.")
     if missing := _NEEDED - set(names):
         raise FileError(f"The header of the INTELLIFLEX export has no column {min(missing)}.")
-    end = next((i for i, line in enumerate(lines) if line.lstrip(' "').startswith(_TRAILER)), len(lines))
-    return {name: i for i, name in enumerate(names)}, [_cells(line, separator) for line in lines[1:end]]
+    return {name: i for i, name in enumerate(names)}, cells[1:]
 
 
 def _of(header: dict[str, int], row: list[str], name: str) -> str:

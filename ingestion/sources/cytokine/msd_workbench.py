@@ -18,7 +18,6 @@ the concentration:
     (blank)              (blank)                        none      not_reported
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from infra.errors import FileError
 from infra.settings import Site
 from ingestion.format import Format, Probe, RawFile
 from ingestion.sources.cytokine.analytes import resolve
+from ingestion.sources.cytokine.lines import split_lines
 from ingestion.sources.cytokine.msd_read_times import ReadTimes, read_times
 from ingestion.sources.cytokine.names import column_and_unit, on_plate, plate_unit, sample_type_of, well_name
 from ingestion.sources.cytokine.raw import CYTOKINE, record_batch
@@ -42,7 +42,6 @@ from ingestion.sources.cytokine.values import (
     read_number,
     read_value,
 )
-from ingestion.text import separator_of
 
 LOOKED_FOR = "a line 'Plate_<id>' and below it a header with Sample, Assay, Well, Spot and Signal"
 _NEEDED = {"sample", "assay", "well", "spot", "signal"}
@@ -111,12 +110,7 @@ def read_workbench_xlsx(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
 def _split(lines: list[str]) -> list[list[str]]:
     header = next((line for line in lines if {"sample", "well", "spot"} <= _folded(line)), "")
-    try:
-        separator = separator_of(header)
-        # Line by line: no cell spans lines, and a stray quote must not swallow the rest.
-        return [[cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines]
-    except csv.Error as error:
-        raise FileError(f"The MSD Workbench export cannot be split into cells ({error}).") from error
+    return split_lines(lines, header, "MSD Workbench export")
 
 
 def _folded(line: str) -> set[str]:
