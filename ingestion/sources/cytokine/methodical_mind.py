@@ -154,8 +154,7 @@ def _order(name: str, read_time: str) -> bool | None:
 def _spots(plate: _Plate) -> Iterator[dict[str, object]]:
     wells = list(_rows(plate))
     n_lines = Counter(letter for letter, _, _ in wells)
-    expected = plate.header.get("spots per well", "")
-    n_spots = int(expected) if _NUMBER.fullmatch(expected) else max(n_lines.values(), default=0)
+    n_spots = _lines_of_a_row(plate, max(n_lines.values(), default=0))
     used = {spot for _, spot, cells in wells if any(cells)}
     assays = [name.strip() for name in plate.header.get("assays", "").split(",")]
     for letter, spot, cells in wells:
@@ -183,6 +182,14 @@ def _spots(plate: _Plate) -> Iterator[dict[str, object]]:
                 "ecl_signal": numbers.number(cell, "the signal"),
                 "problem": numbers.problem,
             }
+
+
+def _lines_of_a_row(plate: _Plate, longest: int) -> int:
+    """How many lines each row should have: one where the table is that of one spot, else one for each spot."""
+    if _NUMBER.fullmatch(plate.header.get("spotid", "")):
+        return 1
+    spots = plate.header.get("spots per well", "")
+    return int(spots) if _NUMBER.fullmatch(spots) else longest
 
 
 def _rows(plate: _Plate) -> Iterator[tuple[str, str, list[str]]]:

@@ -194,7 +194,9 @@ def test_spots_that_the_plate_does_not_have_are_no_records() -> None:
 
 
 def test_one_table_a_spot() -> None:
-    rows = counts(methodical(spot_id="3") + methodical(spot_id="8"))
+    tables = methodical(spot_id="3") + methodical(spot_id="8")
+    rows = counts(tables.replace("Spots Per Well:\t1", "Spots Per Well:\t10"))
+    assert {row["problem"] for row in rows} == {None}
     assert select(rows, "assay_id", "well", "replicate")[:5] == [
         ("3", "A1", 1), ("3", "A2", 1), ("3", "B1", 1), ("3", "B2", 1), ("8", "A1", 1),
     ]  # fmt: skip
