@@ -32,6 +32,7 @@ class Site(BaseModel):
     day_first: order of 03/04/2024; None: not declared, and an ambiguous date is refused.
     time_zone: IANA name for times without an offset.
     reporting_delay_days: by source, replacing the defaults of REPORTING_DELAY_DAYS.
+    concentration_units: by platform of cytokine_result (msd, bioplex), for exports that state no unit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class Site(BaseModel):
     day_first: bool | None = None
     time_zone: str = "UTC"
     reporting_delay_days: dict[str, float] = Field(default_factory=dict)
+    concentration_units: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("time_zone")
     @classmethod

@@ -31,8 +31,8 @@ cytokine_result = Table(
         Column(
             "sample_type",
             "string",
-            "What is in the well.",
-            checks=(NotNull(), OneOf(("unknown", "standard", "control", "blank"))),
+            "What is in the well: an unknown is a sample to be measured; not_stated where the export does not say.",
+            checks=(NotNull(), OneOf(("unknown", "standard", "control", "blank", "not_stated"))),
         ),
         Column(
             "analyte",
@@ -50,8 +50,8 @@ cytokine_result = Table(
         Column(
             "assay_id",
             "string",
-            "OlinkID, or the bead region of a Luminex plate: tells assays of one analyte "
-            "apart (IL6 is in several Olink panels).",
+            "OlinkID, bead region of a Luminex plate (with the reporter, '25/RP2', where the instrument names it), or "
+            "spot of an MSD well: tells assays of one analyte apart (IL6 is in several Olink panels).",
         ),
         Column("panel", "string", "Olink panel, or the protocol of a Luminex plate."),
         Column(
@@ -88,6 +88,13 @@ cytokine_result = Table(
         Column("median_fluorescence", "double", "Median fluorescence intensity (Luminex).", "{RFU}"),
         Column("net_fluorescence", "double", "Median fluorescence less the blank (Luminex).", "{RFU}"),
         Column(
+            "ecl_signal",
+            "double",
+            "Electrochemiluminescence of the spot (MSD): a signal of the instrument, not a concentration.",
+            "{RLU}",
+        ),
+        Column("ecl_signal_adjusted", "double", "The same as MSD Workbench adjusted it before the fit.", "{RLU}"),
+        Column(
             "bead_count",
             "int",
             "Beads counted for this analyte (Luminex).",
@@ -111,6 +118,8 @@ cytokine_result = Table(
                         "extrapolated",
                         "out_of_range",
                         "outside_fit_curve",
+                        "outside_detection_range",
+                        "not_calculated",
                         "empty_well",
                         "not_reported",
                         "not_applicable",

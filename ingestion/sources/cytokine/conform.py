@@ -26,6 +26,8 @@ _AS_THEY_ARE = (
     "dilution_factor",
     "median_fluorescence",
     "net_fluorescence",
+    "ecl_signal",
+    "ecl_signal_adjusted",
     "bead_count",
     "total_events",
     "expected_value",

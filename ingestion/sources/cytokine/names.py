@@ -1,6 +1,9 @@
-"""What is in a well, from the name that an instrument or a person gave it; and units as UCUM codes."""
+"""What is in a well, from the name that an instrument or a person gave it; wells; and units as UCUM codes."""
 
 import re
+
+from infra.errors import FileError
+from infra.settings import Site
 
 _KINDS = (
     ("blank", re.compile(r"(?:background|blank|bkg|bgnd|neg(?:ative)?[\s_-]*(?:control|ctrl)?|nc)[\s_#-]*\d*")),
@@ -28,6 +31,8 @@ _UCUM = {
     "pm": "pmol/L",
     "nm": "nmol/L",
 }
+_WELL = re.compile(r"([A-P])(\d{1,2})")
+_UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[]([^()\[\]]+/[^()\[\]]+)[)\]]")
 _NO_UNIT = {"", "bead", "none", "n/a", "mfi"}
 
 
@@ -45,3 +50,36 @@ def ucum_unit(text: str | None) -> str | None:
     given = (text or "").strip()
     key = given.casefold().replace("µ", "μ").replace(" ", "")
     return None if key in _NO_UNIT else _UCUM.get(key, given)
+
+
+def plate_unit(stated: str | None, site: Site, platform: str) -> str:
+    """The UCUM unit of a plate's concentrations: as the export states it, else as the site declares it.
+
+    Raises FileError where neither does: pg/mL is likely, and still not known.
+    """
+    unit = ucum_unit(stated) or ucum_unit(site.concentration_units.get(platform))
+    if unit is None:
+        raise FileError(
+            "The export does not state the unit of its concentrations; "
+            f"declare concentration_units.{platform} for site {site.site_id} in the settings file."
+        )
+    return unit
+
+
+def well_name(text: str) -> str | None:
+    """A well as this project writes it, 'A01' and 'a1' as 'A1'; None where it is no well of a plate up to 384."""
+    match = _WELL.fullmatch(text.strip().upper())
+    if match is None or not 1 <= int(match[2]) <= 24:
+        return None
+    return f"{match[1]}{int(match[2])}"
+
+
+def on_plate(label: str, plate_id: str) -> str:
+    """A sample that has no name but its place in the plate's layout (U001, X1): without the plate it is nobody's."""
+    return f"{plate_id}/{label}"
+
+
+def column_and_unit(name: str) -> tuple[str, str | None]:
+    """(name in lower case, unit) of a column's header: 'Calc. Concentration (pg/mL)' names its unit."""
+    match = _UNIT_IN_NAME.fullmatch(name.strip())
+    return (match[1].casefold(), match[2]) if match else (name.strip().casefold(), None)

@@ -99,4 +99,4 @@ def _raw(columns: dict[str, pa.Array], problems: pa.Array) -> pa.RecordBatch:
     )
 
 
-OLINK_LONG = Format("olink_long", LOOKED_FOR, is_olink_long, read_olink_long, CYTOKINE)
+OLINK_LONG = Format("olink_long", LOOKED_FOR, is_olink_long, read_olink_long, CYTOKINE, version=2)

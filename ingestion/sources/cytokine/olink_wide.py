@@ -15,14 +15,10 @@
 Several panels may stand side by side, each with its own Plate ID and QC Warning column at the right.
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 
 import pyarrow as pa
-import python_calamine
 
 from infra.errors import FileError
 from infra.settings import Site
@@ -36,6 +32,7 @@ from ingestion.sources.cytokine.olink import (
     sample_type,
 )
 from ingestion.sources.cytokine.raw import CYTOKINE
+from ingestion.sources.cytokine.sheets import Cells, cell_text, content_of, sheets
 
 LOOKED_FOR = "a workbook whose first rows begin with 'Panel', 'Assay', 'Uniprot ID' and 'OlinkID'"
 _HEAD_ROWS = 15
@@ -51,8 +48,6 @@ _FOOTER = (
     "lowestquantifiablelevel",
     "unit",
 )
-
-Cells = list[object]
 
 
 @dataclass(frozen=True)
@@ -70,16 +65,11 @@ class _Assay:
 
 def is_olink_wide(probe: Probe) -> bool:
     """Whether the file is a workbook with a sheet of the form above."""
-    if not probe.head.startswith(b"PK\x03\x04"):
-        return False
-    if probe.path is not None:
-        content = probe.path.read_bytes()
-    elif len(probe.head) == probe.size:
-        content = probe.head
-    else:
+    content = content_of(probe)
+    if content is None:
         return False
     try:
-        return any(_labels(rows) is not None for rows in _sheets(content))
+        return any(_labels(rows) is not None for _, rows in sheets(content))
     except FileError:
         return False
 
@@ -89,38 +79,14 @@ def read_olink_wide(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
     Raises FileError where it is no whole workbook, has no sheet of the form, holds no NPX, or names no plates.
     """
-    sheets = [(rows, labels) for rows in _sheets(file.content) if (labels := _labels(rows)) is not None]
-    if not sheets:
+    found = [(rows, labels) for _, rows in sheets(file.content) if (labels := _labels(rows)) is not None]
+    if not found:
         raise FileError(f"The workbook holds no Olink sheet; expected {LOOKED_FOR}.")
     start = 0
-    for rows, labels in sheets:
+    for rows, labels in found:
         batch = _batch(rows, labels, start)
         start += batch.num_rows
         yield batch
-
-
-def _sheets(content: bytes) -> Iterator[list[Cells]]:
-    # The checksums are tested first: the reader of sheets is not made for damaged archives.
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            damaged = archive.testzip()
-        if damaged is None:
-            workbook = python_calamine.CalamineWorkbook.from_filelike(BytesIO(content))
-            for name in workbook.sheet_names:
-                yield workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            return
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        python_calamine.CalamineError,
-    ) as error:
-        raise FileError("The workbook cannot be opened; expected a whole .xlsx file.") from error
-    raise FileError("The workbook is damaged; expected a whole .xlsx file.")
 
 
 def _labels(rows: list[Cells]) -> dict[str, int] | None:
@@ -130,10 +96,7 @@ def _labels(rows: list[Cells]) -> dict[str, int] | None:
 
 
 def _text(cell: object) -> str | None:
-    """A cell as text; a whole number (a sample called 101) without its '.0'."""
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip() or None if cell is not None else None
+    return cell_text(cell) or None
 
 
 def _batch(rows: list[Cells], labels: dict[str, int], start: int) -> pa.RecordBatch:
@@ -238,4 +201,4 @@ def _lods(footer: list[Cells], assays: list[_Assay]) -> dict[tuple[int, str | No
     return lods
 
 
-OLINK_WIDE = Format("olink_wide", LOOKED_FOR, is_olink_wide, read_olink_wide, CYTOKINE)
+OLINK_WIDE = Format("olink_wide", LOOKED_FOR, is_olink_wide, read_olink_wide, CYTOKINE, version=2)

@@ -15,8 +15,8 @@ from infra.settings import Site
 from ingestion.format import Format, RawFile
 from ingestion.sources.cytokine.analytes import resolve
 from ingestion.sources.cytokine.names import sample_type_of, ucum_unit
-from ingestion.sources.cytokine.raw import CYTOKINE
-from ingestion.sources.cytokine.values import UNREADABLE, Reading, decimal_mark, read_number, read_value
+from ingestion.sources.cytokine.raw import CYTOKINE, record_batch
+from ingestion.sources.cytokine.values import UNREADABLE, Numbers, Reading, decimal_mark, read_number, read_value
 from ingestion.sources.cytokine.xponent_blocks import (
     LOOKED_FOR,
     Analyte,
@@ -30,7 +30,6 @@ from ingestion.sources.cytokine.xponent_header import batch_name, measured_time,
 
 _LOCATION = re.compile(r"\d+\((\d+),([A-P]\d{1,2})\)")
 _READ = ("Median", "Net MFI", "Count", "Result")
-_NOT_MEASURED = {"", "nan", "n/a"}
 
 
 @dataclass
@@ -65,8 +64,7 @@ def read_xponent(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
         "reported_time": reported_time(export, site),
     }
     rows = [plate | record for record in _Plate(export, blocks).records()]
-    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-    yield CYTOKINE.batch(file_row=pa.array(range(len(rows)), pa.int64()), **columns)
+    yield record_batch(rows)
 
 
 def _require_whole(export: Export, text: str) -> None:
@@ -133,7 +131,7 @@ class _Plate:
         name = well.sample.casefold()
         expected = (self.standards.get(name) or self.controls.get(name) or {}).get(analyte, "")
         symbol, uniprot = resolve(analyte[0])
-        numbers = _Numbers(self.decimal, [*problems, *([UNREADABLE] if reading.operator is None else [])])
+        numbers = Numbers(self.decimal, [*problems, *([UNREADABLE] if reading.operator is None else [])])
         return {
             "analyte_as_given": analyte[0] or None,
             "analyte": symbol or None,
@@ -152,7 +150,7 @@ class _Plate:
             "bead_count": numbers.count(well.cell("Count", analyte), "Count"),
             "total_events": numbers.count(well.total_events, "Total Events"),
             "qc_flag": self._qc_flag(well, analyte, reading),
-            "problem": "; ".join(dict.fromkeys(numbers.problems)) or None,
+            "problem": numbers.problem,
         }
 
     def _sample_type(self, sample: str) -> str:
@@ -216,29 +214,4 @@ def _warnings(export: Export) -> dict[str, str]:
     return {place: "; ".join(texts) for place, texts in messages.items()}
 
 
-@dataclass
-class _Numbers:
-    """Reads the numbers of one record and gathers what is wrong with them."""
-
-    decimal: str
-    problems: list[str]
-
-    def number(self, text: str, name: str) -> float | None:
-        if text.casefold() in _NOT_MEASURED:
-            return None
-        number = read_number(text, self.decimal)
-        if number is None:
-            self.problems.append(f"{name} is not a number")
-        return number
-
-    def count(self, text: str, name: str) -> int | None:
-        number = self.number(text, name)
-        if number is None:
-            return None
-        if not number.is_integer() or abs(number) >= 2**31:
-            self.problems.append(f"{name} is not a whole number")
-            return None
-        return int(number)
-
-
-XPONENT = Format("luminex_xponent", LOOKED_FOR, is_xponent, read_xponent, CYTOKINE)
+XPONENT = Format("luminex_xponent", LOOKED_FOR, is_xponent, read_xponent, CYTOKINE, version=2)

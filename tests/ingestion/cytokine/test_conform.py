@@ -10,9 +10,12 @@ from infra.settings import Site
 from infra.tables import TABLES
 from ingestion.format import CARRY, Format, RawFile
 from ingestion.sources.cytokine import SOURCE
+from ingestion.sources.cytokine.methodical_mind import METHODICAL_MIND
+from ingestion.sources.cytokine.msd_workbench import MSD_CSV
 from ingestion.sources.cytokine.olink_long import OLINK_LONG
 from ingestion.sources.cytokine.xponent import XPONENT
 from tests.ingestion.cytokine.exports import Export, quoted
+from tests.ingestion.cytokine.plates import joined, methodical, workbench_lines
 from tests.ingestion.cytokine.workbooks import LONG
 
 if TYPE_CHECKING:
@@ -20,7 +23,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SITE = Site(site_id="nice", time_zone="Europe/Paris", reporting_delay_days={"cytokine": 10.0})
+SITE = Site(
+    site_id="nice",
+    time_zone="Europe/Paris",
+    reporting_delay_days={"cytokine": 10.0},
+    concentration_units={"msd": "pg/mL"},
+)
 
 
 def cytokine_result(spark: "SparkSession", format_: Format, text: str) -> "DataFrame":
@@ -70,3 +78,16 @@ def test_an_olink_table_has_no_date_and_the_declared_delay_stands_in(spark: "Spa
         ("P1-W0", "CXCL8", 1, 6.25, "{NPX}", "pass"),
         ("P1-W0", "IL6", 1, -0.5, "{NPX}", "warning"),
     ]
+
+
+def test_concentrations_and_signals_of_msd_are_kept_apart(spark: "SparkSession") -> None:
+    columns = ("well", "sample_type", "value", "unit", "ecl_signal", "ecl_signal_adjusted", "qc_flag")
+    table = cytokine_result(spark, MSD_CSV, joined(workbench_lines()))
+    assert rows_of(table, *columns)[4:6] == [
+        ("E1", "unknown", 8.25, "pg/mL", 812.0, 812.5, "pass"),
+        ("F1", "unknown", 1004.0, "pg/mL", 95000.0, 95000.5, "outside_detection_range"),
+    ]
+    counts = cytokine_result(spark, METHODICAL_MIND, methodical())
+    assert rows_of(counts, *columns)[0] == ("A1", "not_stated", None, None, 101.0, None, "not_reported")
+    times = counts.selectExpr("unix_seconds(measured_time)", "unix_seconds(known_time)").distinct().collect()
+    assert [tuple(row) for row in times] == [(int(datetime(2023, 9, 28, 17, 39, 33, tzinfo=UTC).timestamp()),) * 2]

@@ -31,6 +31,14 @@ MEANINGS = [
     ("< LLOQ", Reading(None, "<", None, "out_of_range")),
     ("Above Fit Curve Range", Reading(None, ">", None, "outside_fit_curve")),
     ("Below Fit Curve Range", Reading(None, "<", None, "outside_fit_curve")),
+    ("<< 12.3", Reading(None, "<", 12.3, "out_of_range")),
+    (">>12.3", Reading(None, ">", 12.3, "out_of_range")),
+    ("<<", Reading(None, "<", None, "out_of_range")),
+    (">", Reading(None, ">", None, "out_of_range")),
+    ("[< 1.0]", Reading(None, "<", 1.0, "pass")),
+    ("[ >>20 ]", Reading(None, ">", 20.0, "out_of_range")),
+    ("Below Detection Range", Reading(None, "<", None, "outside_detection_range")),
+    ("Above Detection Range", Reading(None, ">", None, "outside_detection_range")),
     ("NaN", Reading(None, "none", None, "empty_well")),
     ("N/A", Reading(None, "none", None, "not_applicable")),
     ("***", Reading(None, "none", None, "malfunction")),
@@ -38,6 +46,11 @@ MEANINGS = [
     ("", Reading(None, "none", None, "not_reported")),
     (None, Reading(None, "none", None, "not_reported")),
     ("about 3", Reading()),
+    ("[< 1.0", Reading()),
+    ("< 1.0]", Reading()),
+    ("<<< 1.0", Reading()),
+    ("[1.0]", Reading()),
+    ("<> 1.0", Reading()),
     ("1,234.5", Reading()),
     ("1e999", Reading()),
     ("Infinity", Reading()),
@@ -76,6 +89,8 @@ def test_numbers_limits_and_extrapolations_come_back_exactly(number: float) -> N
     assert read_value(f"*{number!r}") == Reading(number, "*", None, "extrapolated")
     assert read_value(f"< {number!r}") == Reading(None, "<", number, "pass")
     assert read_value(f">{number!r}") == Reading(None, ">", number, "pass")
+    assert read_value(f"[<{number!r}]") == Reading(None, "<", number, "pass")
+    assert read_value(f">> {number!r}") == Reading(None, ">", number, "out_of_range")
 
 
 @given(finite)
@@ -97,6 +112,7 @@ def test_any_text_is_a_reading_or_a_problem(text: str) -> None:
     ("texts", "mark"),
     [
         (["12,5", "< 0,105", "37214"], ","),
+        (["[<< 0,105]", "37214"], ","),
         (["12.5", "37214"], "."),
         (["37214"], "."),
         (["1,234", "12.5"], "."),

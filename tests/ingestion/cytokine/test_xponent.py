@@ -73,6 +73,8 @@ def test_a_record_carries_all_that_the_blocks_say() -> None:
         "expected_value": None,
         "median_fluorescence": 25.0,
         "net_fluorescence": 15.0,
+        "ecl_signal": None,
+        "ecl_signal_adjusted": None,
         "bead_count": 60,
         "total_events": 180,
         "qc_flag": "warning",

@@ -1,5 +1,7 @@
 """Writes small Olink files in the form of the real ones, for tests to vary."""
 
+import re
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import openpyxl
@@ -35,14 +37,25 @@ WIDE: list[list[object]] = [
 
 
 def workbook(rows: list[list[object]]) -> bytes:
+    return sheets_of({"Sheet": rows})
+
+
+def sheets_of(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
+    """A workbook of sheets by name. Texts that are numbers become numbers, as the instruments' software writes them."""
     book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    for row in rows:
-        sheet.append(row)
+    for i, (name, rows) in enumerate(sheets.items()):
+        sheet = book.active if i == 0 else book.create_sheet()
+        assert sheet is not None
+        sheet.title = name
+        for row in rows:
+            sheet.append([_number(cell) for cell in row])
     stream = BytesIO()
     book.save(stream)
     return stream.getvalue()
+
+
+def _number(cell: object) -> object:
+    return float(cell) if isinstance(cell, str) and re.fullmatch(r"-?\d+(\.\d+)?", cell) else cell
 
 
 LONG = """SampleID;Index;OlinkID;UniProt;Assay;MissingFreq;Panel;Panel_Version;PlateID;QC_Warning;LOD;NPX
