@@ -19,6 +19,7 @@ from infra.settings import Site
 from ingestion.columnar import TextColumns, distinct, header_cells, mapped, present, read_columns
 from ingestion.dates import has_time_of_day, parse_times
 from ingestion.format import Format, Probe, RawFile
+from ingestion.labels import is_label
 from ingestion.problems import join_problems, where
 from ingestion.sources.cytokine.names import ucum_unit
 from ingestion.sources.cytokine.values import decimal_mark, read_values
@@ -67,7 +68,6 @@ _UNITS = {
     "cpm": "{reads}/10*6{reads}",
 }
 _NOT_DETECTED = ("undetermined", "not detected", "non detecte", "indetermine")
-_LABEL = r"^[\p{L}\p{N}%{/\[][\p{L}\p{N} _.,*'/%()\[\]+:{}²µμ-]{0,59}$"
 _THOUSANDS = re.compile(r"[<>*\s]*\d{1,3}(?:,\d{3})+")
 _DAY = pa.scalar(86_400_000_000, pa.duration("us"))
 
@@ -103,10 +103,10 @@ def read_cargo(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     problems = join_problems(table.problems, pc.if_else(undetected, None, read.problem))
     for name in ("marker", "unit", "method", "replicate"):
         values = columns[name]
-        is_label = pc.match_substring_regex(values, _LABEL)
-        columns[name] = pc.if_else(is_label, values, None)
+        is_short = is_label(values)
+        columns[name] = pc.if_else(is_short, values, None)
         problems = join_problems(
-            problems, where(pc.invert(is_label), f"{name} is no short label of up to 60 characters")
+            problems, where(pc.invert(is_short), f"{name} is no short label of up to 60 characters")
         )
     limits = {}
     for name, mark in (("lloq", "<"), ("uloq", ">")):
