@@ -53,6 +53,7 @@ _NOT_CALLED = ("0", "3")
 """SS of VarScan and MuSE: wild type, loss of heterozygosity. 1 germline, 2 somatic, 5 unknown."""
 _MAX_TEXT = 100
 _MAX_POSITION = 10**10
+_MAX_ALLELES = 255
 
 
 def is_vcf(probe: Probe) -> bool:
@@ -154,6 +155,9 @@ def _records(line: str, call: _Call) -> Iterator[dict[str, object]]:
     common |= {"chromosome": chromosome[:_MAX_TEXT], "mutation_status": _STATUS.get(status or "")}
     if not (position.isascii() and position.isdecimal() and 0 < int(position[:11]) < _MAX_POSITION):
         yield {**common, "problem": "POS is not a position from 1"}
+        return
+    if len(alternates) > _MAX_ALLELES:
+        yield {**common, "start_position": position, "problem": f"the line has more than {_MAX_ALLELES} alleles"}
         return
     if not is_sequence(reference):
         yield {**common, "start_position": position, "problem": "REF holds no bases"}

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from infra.errors import FileError
 
 FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-_PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^,>"]*)')
+# In linear time on damaged lines: a key is tried at its first letter only, and a quote within a quoted text ends it
+# (what is used here has none).
+_PAIR = re.compile(r'(?<![\w.])([A-Za-z_][\w.]*)=("[^"]*"|[^,>"]*)')
 _BUILD = re.compile(r"GRC[hm]\d\d|hg19|hg38|mm\d+|hs37d5|human_g1k_v37|(?<![A-Za-z0-9])b3[78](?![0-9])", re.IGNORECASE)
 _BUILDS = {"hg19": "GRCh37", "hs37d5": "GRCh37", "human_g1k_v37": "GRCh37", "b37": "GRCh37"}
 _BUILDS |= {"hg38": "GRCh38", "b38": "GRCh38", "grch37": "GRCh37", "grch38": "GRCh38"}

@@ -2,6 +2,7 @@
 
 import gzip
 import tempfile
+import time
 from pathlib import Path
 
 import pysam
@@ -125,6 +126,7 @@ def test_structural_alleles_are_kept_as_problems(alternate: str) -> None:
         ("1 x . C T . PASS . GT 0/0 0/1", "POS is not a position from 1"),
         ("1 0 . C T . PASS . GT 0/0 0/1", "POS is not a position from 1"),
         ("1 100 . 7 T . PASS . GT 0/0 0/1", "REF holds no bases"),
+        (f"1 100 . C {','.join('T' * 256)} . PASS . GT 0/0 0/1", "the line has more than 255 alleles"),
         ("1 100 . C T . PASS", "the line has 7 columns where the tumour's is number 11"),
         ("1 100 . C T . PASS . GT 0/0", "the line has 10 columns where the tumour's is number 11"),
     ],
@@ -285,6 +287,14 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.sources.mutations.vcf_text.MAX_LINE", 1 << 16)
     with pytest.raises(FileError, match="longer than"):
         read(gzip.compress(vcf(CALLED).encode() + b"A" * (1 << 17)))
+
+
+@pytest.mark.parametrize("line", ["##SAMPLE=<" + "a" * 300_000, "##INFO=<" + 'a="\\' * 300_000])
+def test_a_damaged_header_line_takes_no_time(line: str) -> None:
+    started = time.monotonic()
+    [record] = read(vcf(CALLED, header=(*PAIR, line)))
+    assert record["sample_id"] == "P1-T"
+    assert time.monotonic() - started < 10  # a search that starts over at each letter takes minutes
 
 
 BASES = st.text("ACGT", min_size=1, max_size=4)
