@@ -43,7 +43,8 @@ def conform_cbioportal_event(cbioportal_event: DataFrame, site: Site) -> dict[st
         F.when(F.col("dose_gy").isNotNull(), F.lit("Gy")).alias("unit"),
         *times,
     )
-    after_sample_file = known_after(F.greatest(begun, F.lit(DAY_ZERO)), delay + 1 / 86_400)
+    not_before = F.when(begun.isNotNull(), F.greatest(begun, F.lit(DAY_ZERO)))
+    after_sample_file = known_after(not_before, delay + 1 / 86_400)
     specimen = frame.filter(F.col("event") == SPECIMEN).select(
         *carry(frame),
         "sample_id",
