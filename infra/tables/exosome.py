@@ -115,6 +115,7 @@ exosome_cargo = Table(
                         "extrapolated",
                         "out_of_range",
                         "outside_fit_curve",
+                        "outside_detection_range",
                         "not_detected",
                         "empty_well",
                         "not_reported",
