@@ -33,7 +33,19 @@ variant = Table(
             "string",
             "Protein change, only where the file gives no position: there it tells the mutations of a gene apart.",
         ),
-        Column("variant_class", "string", "MAF Variant_Classification.", checks=(NotNull(),)),
+        Column(
+            "variant_class",
+            "string",
+            "MAF Variant_Classification; null where a VCF is not annotated, and then its sample has no burden.",
+            checks=(NotNull(where="annotation IN ('MAF', 'CSQ', 'ANN')"),),
+        ),
+        Column(
+            "annotation",
+            "string",
+            "Where variant_class comes from: the MAF, VEP's CSQ or SnpEff's ANN of a VCF (by vcf2maf's convention); "
+            "'none' for a VCF without either.",
+            checks=(NotNull(), OneOf(("MAF", "CSQ", "ANN", "none"))),
+        ),
         Column("mutation_status", "string", "MAF Mutation_Status: Somatic, Germline ..."),
         Column(
             "genome_build",
@@ -101,15 +113,26 @@ mutational_burden = Table(
             "Name and version of the definition (tmb.cbioportal-9class/30Mb ...).",
             checks=(NotNull(),),
         ),
-        Column("n_counted", "int", "Mutations that the definition counts.", "1", (Between(low=0),)),
+        Column(
+            "n_counted",
+            "int",
+            "Mutations that the definition counts; null where some could not be classified.",
+            "1",
+            (Between(low=0),),
+        ),
         Column("denominator_mb", "double", "Denominator.", "Mb", (Between(low=0),)),
         Column("denominator_source", "string", "Where the denominator comes from."),
         Column(
             "tmb_per_mb",
             "double",
-            "Burden; null where the panel covers under 0.2 Mb.",
+            "Burden; null where missing_reason says why.",
             "1/1000000{Base}",
             (Between(low=0),),
+        ),
+        Column(
+            "missing_reason",
+            "string",
+            "Why there is no burden: variants without annotation, a panel of unknown coding size, or under 0.2 Mb.",
         ),
         Column(
             "is_hypermutated",

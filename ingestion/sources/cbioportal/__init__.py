@@ -10,13 +10,22 @@ from ingestion.sources.cbioportal.conform import (
     conform_gene_panel_file,
     conform_profiled_sample,
 )
-from ingestion.sources.cbioportal.raw import CBIOPORTAL_PATIENT, CBIOPORTAL_SAMPLE, GENE_PANEL_FILE, PROFILED_SAMPLE
+from ingestion.sources.cbioportal.conform_timeline import conform_cbioportal_event
+from ingestion.sources.cbioportal.raw import (
+    CBIOPORTAL_EVENT,
+    CBIOPORTAL_PATIENT,
+    CBIOPORTAL_SAMPLE,
+    GENE_PANEL_FILE,
+    PROFILED_SAMPLE,
+)
 from ingestion.sources.cbioportal.study_files import CASE_LIST, GENE_PANEL, PANEL_MATRIX, STUDY_META
+from ingestion.sources.cbioportal.timeline import TIMELINE
 
-CLINICAL_FORMATS = (CLINICAL_PATIENT, CLINICAL_SAMPLE)
+CLINICAL_FORMATS = (CLINICAL_PATIENT, CLINICAL_SAMPLE, TIMELINE)
 CLINICAL_CONFORM = {
     CBIOPORTAL_PATIENT.name: conform_cbioportal_patient,
     CBIOPORTAL_SAMPLE.name: conform_cbioportal_sample,
+    CBIOPORTAL_EVENT.name: conform_cbioportal_event,
 }
 STUDY_FORMATS = (STUDY_META, CASE_LIST, GENE_PANEL, PANEL_MATRIX)
 STUDY_CONFORM = {

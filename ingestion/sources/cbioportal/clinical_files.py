@@ -36,7 +36,8 @@ _TIMEPOINTS = {
 
 def _is_clinical(probe: Probe) -> bool:
     lines = [line for line in probe.lines if line.strip()]
-    return bool(lines) and lines[0].startswith("#") and any("\t" in line for line in lines[:6])
+    is_timeline = "EVENT_TYPE" in header_of(probe.lines)
+    return bool(lines) and lines[0].startswith("#") and any("\t" in line for line in lines[:6]) and not is_timeline
 
 
 def _recognise_patient(probe: Probe) -> bool:

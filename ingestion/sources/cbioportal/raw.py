@@ -94,3 +94,22 @@ CBIOPORTAL_SAMPLE = RawSchema(
         *(RawColumn(marker.raw_name) for marker in SAMPLE_MARKERS),
     ),
 )
+
+CBIOPORTAL_EVENT = RawSchema(
+    "cbioportal_event",
+    (
+        RawColumn("event"),
+        RawColumn("patient_id", role="identifier"),
+        RawColumn("start_days"),
+        RawColumn("stop_days"),
+        RawColumn("kind"),
+        RawColumn("agent"),
+        RawColumn("dose_gy", pa.float64()),
+        RawColumn("sample_id", role="identifier"),
+        RawColumn("specimen_type"),
+        RawColumn("category"),
+        RawColumn("marker"),
+        RawColumn("result"),
+        RawColumn("unit"),
+    ),
+)

@@ -165,7 +165,8 @@ def template_of(header: list[str]) -> Template | None:
     A header that carries the signatures of two of the first four is none; those may have a patient's columns beside
     their own, so `patient` is what has none of their signatures.
     """
-    if find_name(header, "patient_id") is None or find_name(header, "case_id") is not None:
+    # `case_id` is a table of vital signs, `event_type` a timeline of a cBioPortal study.
+    if find_name(header, "patient_id") is None or find_name(header, "case_id", "event_type") is not None:
         return None
     signed = [t for t in TEMPLATES if find_name(header, *t.signature) is not None]
     others = [t for t in signed if t is not PATIENT]

@@ -1,4 +1,4 @@
-"""Raw records of nanoparticle tracking -> rows of exosome_measurement. No concentration is changed here."""
+"""Raw records -> rows of exosome_measurement and exosome_cargo. No concentration is changed here."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -8,6 +8,21 @@ from ingestion.conforming import carry, known_after, number, unreadable_number, 
 
 _SIZES = ("mean_nm", "mode_nm", "sd_nm", "d10_nm", "d50_nm", "d90_nm")
 AVERAGE = "average"
+_CARGO = (
+    "sample_id",
+    "marker",
+    "method",
+    "plate_id",
+    "replicate",
+    "value",
+    "operator",
+    "reported",
+    "lloq",
+    "uloq",
+    "unit",
+    "qc_flag",
+    "measured_time",
+)
 
 
 def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
@@ -39,6 +54,24 @@ def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
             "bin_concentration_per_ml",
             F.lit(None).cast("timestamp").alias("event_time"),
             known_after(F.col("measured_time"), delay).alias("known_time"),
+            F.lit(delay).alias("reporting_delay_days"),
+        )
+    }
+
+
+def conform_exosome_cargo(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """{exosome_cargo: a row for each record}.
+
+    event_time is null, as above. known_time is the report, else the measurement plus the site's delay; where the file
+    has neither date it is null, and reporting_delay_days stands in.
+    """
+    delay = site.delay_days("exosome")
+    return {
+        "exosome_cargo": raw.select(
+            *carry(raw),
+            *_CARGO,
+            F.lit(None).cast("timestamp").alias("event_time"),
+            F.coalesce("reported_known_time", known_after(F.col("measured_known_time"), delay)).alias("known_time"),
             F.lit(delay).alias("reporting_delay_days"),
         )
     }

@@ -1,4 +1,4 @@
-"""Raw records of nanoparticle tracking: one a video, and one for the average that the instrument wrote."""
+"""Raw records: of nanoparticle tracking one a video and one for the instrument's average; of cargo one a row."""
 
 import pyarrow as pa
 
@@ -27,5 +27,27 @@ NTA_VIDEO = RawSchema(
         RawColumn("valid_tracks"),
         RawColumn("bin_centre_nm", pa.list_(pa.float64())),
         RawColumn("bin_concentration_per_ml", pa.list_(pa.float64())),
+    ),
+)
+
+EXOSOME_CARGO = RawSchema(
+    "exosome_cargo_row",
+    (
+        RawColumn("sample_id", role="identifier"),
+        RawColumn("plate_id", role="identifier"),
+        RawColumn("marker"),
+        RawColumn("replicate"),
+        RawColumn("method"),
+        RawColumn("unit"),
+        RawColumn("reported"),  # null where the cell is no reading: then it may hold anything
+        RawColumn("value", pa.float64()),
+        RawColumn("operator"),
+        RawColumn("lloq", pa.float64()),
+        RawColumn("uloq", pa.float64()),
+        RawColumn("qc_flag"),
+        RawColumn("measured_time", pa.timestamp("us", tz="UTC")),
+        # Since when it is known, before the site's delay: a bare day's end.
+        RawColumn("measured_known_time", pa.timestamp("us", tz="UTC")),
+        RawColumn("reported_known_time", pa.timestamp("us", tz="UTC")),
     ),
 )

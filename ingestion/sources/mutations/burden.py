@@ -1,7 +1,9 @@
 """`mutational_burden` from `variant`, `sequenced_sample` and `gene_panel`, under every declared definition.
 
 Sequenced without a counted mutation: 0. Not sequenced: no row. A sample that only a MAF names was sequenced all the
-same, by the definition's default of an exome, and the source of the denominator says so.
+same, by the definition's default of an exome, and the source of the denominator says so. A sample with a variant that
+no file annotates (a VCF without CSQ or ANN) has no burden under any definition, and missing_reason says so: counting
+the others would be too low, and 0 would be wrong.
 """
 
 from collections.abc import Callable
@@ -22,6 +24,10 @@ from ingestion.sources.mutations.definitions import (
 
 INPUTS = ("variant", "sequenced_sample", "gene_panel")
 _LINEAGE = ("file_id", "file_row", "site_id")
+_LOCUS = ("sample_id", "chromosome", "start_position", "reference_allele", "alternate_allele")
+UNANNOTATED = "variants without annotation"
+UNKNOWN_SIZE = "panel of unknown coding size"
+SMALL_PANEL = f"panel under {MIN_PANEL_MB:g} Mb"
 
 
 def derive_mutational_burden(accepted: dict[str, DataFrame], current: Callable[[str], DataFrame]) -> DataFrame:
@@ -86,20 +92,25 @@ def mutational_burden(variant: DataFrame, profile: DataFrame) -> DataFrame:
         F.min(F.struct(*_LINEAGE)).alias("first_variant"),
         *(F.count_if(_is_counted(d)).alias(f"n_{i}") for i, d in enumerate(DEFINITIONS)),
     )
-    samples = profile.join(counts, "sample_id", "full_outer")
+    samples = profile.join(counts, "sample_id", "full_outer").join(_unannotated(variant), "sample_id", "left")
     each = F.array(*(_burden(d, f"n_{i}") for i, d in enumerate(DEFINITIONS)))
     burdens = samples.withColumn("burden", F.explode(each))
-    tmb_per_mb = F.when(
-        F.col("burden.is_exome") | (F.col("burden.denominator_mb") >= MIN_PANEL_MB),
-        F.col("burden.n_counted") / F.col("burden.denominator_mb"),
+    is_large = F.col("burden.is_exome") | (F.col("burden.denominator_mb") >= MIN_PANEL_MB)
+    n_counted = F.when(F.col("is_unannotated").isNull(), F.col("burden.n_counted"))
+    tmb_per_mb = F.when(is_large, n_counted / F.col("burden.denominator_mb"))
+    missing_reason = (
+        F.when(F.col("is_unannotated"), UNANNOTATED)
+        .when(F.col("burden.denominator_mb").isNull(), UNKNOWN_SIZE)
+        .when(~is_large, SMALL_PANEL)
     )
     return burdens.select(
         "sample_id",
         F.col("burden.definition").alias("definition"),
-        F.col("burden.n_counted").alias("n_counted"),
+        n_counted.alias("n_counted"),
         F.col("burden.denominator_mb").alias("denominator_mb"),
         F.col("burden.denominator_source").alias("denominator_source"),
         tmb_per_mb.alias("tmb_per_mb"),
+        missing_reason.alias("missing_reason"),
         (tmb_per_mb > HYPERMUTATED_PER_MB).alias("is_hypermutated"),
         F.greatest("reporting_delay_days", "variant_delay_days").alias("reporting_delay_days"),
         F.lit(None).cast("timestamp").alias("event_time"),
@@ -108,9 +119,18 @@ def mutational_burden(variant: DataFrame, profile: DataFrame) -> DataFrame:
     )
 
 
+def _unannotated(variant: DataFrame) -> DataFrame:
+    """Samples with a somatic variant that has a class in no file: sample_id, is_unannotated (true)."""
+    loci = variant.filter(_is_somatic()).groupBy(*_LOCUS).agg(F.count("variant_class").alias("n_classes"))
+    return loci.filter("n_classes = 0").select("sample_id", F.lit(True).alias("is_unannotated")).distinct()
+
+
 def _is_counted(definition: BurdenDefinition) -> Column:
-    status = F.lower(F.coalesce("mutation_status", F.lit("")))
-    return F.col("variant_class").isin(*definition.classes) & ~status.isin(*NOT_SOMATIC)
+    return F.col("variant_class").isin(*definition.classes) & _is_somatic()
+
+
+def _is_somatic() -> Column:
+    return ~F.lower(F.coalesce("mutation_status", F.lit(""))).isin(*NOT_SOMATIC)
 
 
 def _burden(definition: BurdenDefinition, n_counted: str) -> Column:
@@ -120,7 +140,7 @@ def _burden(definition: BurdenDefinition, n_counted: str) -> Column:
     source = (
         F.when(F.col("panel_id").isNull(), F.lit("definition default; in no list of sequenced samples"))
         .when(F.col("panel_id") == EXOME, F.lit("definition default for exomes"))
-        .otherwise(F.coalesce("coding_source", F.lit("panel of unknown coding size")))
+        .otherwise(F.coalesce("coding_source", F.lit(UNKNOWN_SIZE)))
     )
     return F.struct(
         F.lit(definition.name).alias("definition"),

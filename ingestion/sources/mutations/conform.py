@@ -1,4 +1,4 @@
-"""Raw MAF rows to `variant`. A MAF has no dates: the specimen's collection and the declared delay stand in."""
+"""Raw rows of MAF and VCF to `variant`. They have no dates: the collection and the declared delay stand in."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -37,6 +37,7 @@ def conform_maf_row(maf_row: DataFrame, site: Site) -> dict[str, DataFrame]:
         "alternate_allele",
         F.when(start_position.isNull(), F.col("protein_change")).alias("protein_change"),
         "variant_class",
+        F.coalesce("annotation", F.lit("MAF")).alias("annotation"),
         "mutation_status",
         _genome_build().alias("genome_build"),
         _vaf().alias("vaf"),

@@ -1,4 +1,4 @@
-"""The raw record of a MAF: the columns that are used, as the file writes them."""
+"""The raw record of a MAF, and of an allele of a VCF in its terms: the columns that are used, as the file has them."""
 
 from ingestion.format import RawColumn, RawSchema
 
@@ -20,5 +20,6 @@ MAF_ROW = RawSchema(
         RawColumn("t_alt_count"),
         RawColumn("t_depth"),
         RawColumn("vaf_percent"),
+        RawColumn("annotation"),  # of a VCF: CSQ, ANN or none; null for a MAF
     ),
 )

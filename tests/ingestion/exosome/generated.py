@@ -88,3 +88,57 @@ def _line(row: list[str], layout: Layout) -> str:
     if layout.decimal_comma:
         cells = [c.replace(".", ",") if c.replace(".", "", 1).isdigit() else c for c in cells]
     return layout.separator.join(f'"{c}"' if layout.separator in c else c for c in cells)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One ZetaView size distribution. bins: number and concentration of each bin, 5 nm wide from 2.5 nm on."""
+
+    keys: Sequence[tuple[str, str]] = (
+        ("Original File", "C:\\data\\20251217_0005_P1_d28_size_488.avi"),
+        ("Operator", "CANARY"),
+        ("ZetaView S/N", "21-0001"),
+        ("Software", "ZetaView (version 8.05.16 SP3)\tAnalyze:\t8.05.16"),
+        ("Sample", "P1"),
+        ("Electrolyte", ""),
+        ("pH", "7.0 entered"),
+        ("Temperature", "25.35 °C sensed"),
+        ("Date", "2025-12-17"),
+        ("Time", "11:52:04"),
+        ("Remarks", "CANARY"),
+        ("Number of Traces", "400"),
+        ("Average Number of Particles", "103.0"),
+        ("Dilution:", "1000.0"),
+        ("Laser Wavelength nm", "488.000000"),
+        ("Median Number (D50)", "11.25"),
+    )
+    bins: Sequence[tuple[float, float]] = ((0, 0), (100, 1e5), (200, 2e5), (100, 1e5))
+    logarithmic: Sequence[tuple[float, float, float]] = ((5.0, 0, 0), (10.0, 300, 3e5), (20.0, 100, 1e5))
+
+    def with_keys(self, **values: str | None) -> "Capture":
+        """With other values, spaces of the keys as underscores; None leaves the key out."""
+        named = {key.replace("_", " "): value for key, value in values.items()}
+        kept = [(k, named.get(k.rstrip(":"), v)) for k, v in self.keys]
+        return Capture(tuple((k, v) for k, v in kept if v is not None), self.bins, self.logarithmic)
+
+
+def zetaview(capture: Capture | None = None, decimal_comma: bool = False) -> str:
+    """The text of a size distribution."""
+    capture = capture or Capture()
+    end = "\t".join(["-1.000E+0"] * 5)
+
+    def row(size: float, number: float, concentration: float) -> str:
+        text = "\t".join(_scientific(x) for x in (size, number, concentration, number * size**3, number * size**2))
+        return text.replace(".", ",") if decimal_comma else text
+
+    lines = [f"{key}:\t{value}" for key, value in capture.keys]
+    lines += ["", "Size Distribution", "Size / nm\tNumber\tConcentration / cm-3\tVolume / nm^3\tArea / nm^2"]
+    lines += [row(2.5 + 5 * i, *bin_) for i, bin_ in enumerate(capture.bins)] + [end]
+    lines += [row(*bin_) for bin_ in capture.logarithmic] + [end]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _scientific(value: float) -> str:
+    """As LabVIEW writes it: 1.275E+2."""
+    mantissa, exponent = f"{value:.3E}".split("E")
+    return f"{mantissa}E{int(exponent):+d}"

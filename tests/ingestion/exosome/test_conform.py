@@ -9,15 +9,17 @@ import pytest
 
 from infra.settings import Site
 from infra.tables import TABLES
-from ingestion.format import CARRY, RawFile
+from ingestion.format import CARRY, Format, RawFile
 from ingestion.sources.exosome import SOURCE
+from ingestion.sources.exosome.cargo import CARGO
 from ingestion.sources.exosome.summary import (
     bins_total_per_ml,
     correction_factor,
     is_usable,
     sample_concentration_per_ml,
 )
-from tests.ingestion.exosome.generated import Layout, Video, nta_summary
+from ingestion.sources.exosome.zetaview import ZETAVIEW
+from tests.ingestion.exosome.generated import Layout, Video, nta_summary, zetaview
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -25,18 +27,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SITE = Site(site_id="nice", reporting_delay_days={"exosome": 3.0})
-[NANOSIGHT] = SOURCE.formats
+NANOSIGHT = SOURCE.formats[0]
 
 
 def exosome_measurement(spark: "SparkSession", content: bytes, name: str = "x.csv") -> "DataFrame":
+    return conformed(spark, NANOSIGHT, content, name)
+
+
+def conformed(spark: "SparkSession", format_: Format, content: bytes, name: str = "x.csv") -> "DataFrame":
     from pyspark.sql import functions as F
 
-    raw = pa.Table.from_batches(NANOSIGHT.read(RawFile(name, content), SITE))
+    raw = pa.Table.from_batches(format_.read(RawFile(name, content), SITE))
     frame = spark.createDataFrame(raw).select(
         F.lit("f").alias("file_id"), "file_row", F.lit("nice").alias("site_id"), F.lit("x").alias("format"), "problem",
-        F.struct("problem").alias("record"), *(c.name for c in NANOSIGHT.raw.columns),
+        F.struct("problem").alias("record"), *(c.name for c in format_.raw.columns),
     )  # fmt: skip
-    [(table, rows)] = SOURCE.conform[NANOSIGHT.raw.name](frame, SITE).items()
+    [(table, rows)] = SOURCE.conform[format_.raw.name](frame, SITE).items()
     declared = {c.name for c in TABLES[table].conformed_columns}
     assert set(rows.columns) == declared | set(CARRY)
     return rows
@@ -68,6 +74,28 @@ def test_a_capture_is_known_after_the_declared_delay(spark: "SparkSession") -> N
     assert measured.astimezone(UTC) == datetime(2020, 6, 16, 11, 52, 4, tzinfo=UTC)
     assert known.astimezone(UTC) == datetime(2020, 6, 19, 11, 52, 4, tzinfo=UTC)
     assert event is None
+
+
+def test_a_zetaview_capture_is_diluted_back_once(spark: "SparkSession") -> None:
+    rows = conformed(spark, ZETAVIEW, zetaview().encode("latin-1"))
+    made = rows.select("replicate", "concentration_per_ml", "d50_nm", "valid_tracks", sample_concentration_per_ml())
+    assert [tuple(row) for row in made.collect()] == [("20251217_0005_P1_d28_size_488", 4e5, 11.25, 400, 4e8)]
+
+
+def test_cargo_is_known_by_its_report_or_after_the_delay(spark: "SparkSession") -> None:
+    table = (
+        b"sample,marker,value,unit,method,measured_date,report_date\n"
+        b"S1,CD9,1.5,pg/mL,ELISA,2024-04-03,2024-04-05 10:00\n"
+        b"S1,CD63,< 0.5,pg/mL,ELISA,2024-04-03,\n"
+        b"S1,CD81,2,pg/mL,ELISA,,\n"
+    )
+    rows = conformed(spark, CARGO, table).selectExpr("*", "date_format(known_time, 'yyyy-MM-dd HH:mm') AS known")
+    assert rows_of(rows, "marker", "value", "operator", "lloq", "known", "reporting_delay_days", "event_time") == [
+        # a bare day is over before its delay of three days begins
+        ("CD9",  1.5,  "=", None, "2024-04-05 10:00", 3.0, None),
+        ("CD63", None, "<", 0.5,  "2024-04-07 00:00", 3.0, None),
+        ("CD81", 2.0,  "=", None, None,               3.0, None),
+    ]  # fmt: skip
 
 
 def test_the_dilution_is_applied_once_and_never_guessed(spark: "SparkSession") -> None:

@@ -12,6 +12,7 @@ from infra.settings import Site
 from ingestion.sources.mutations import SOURCE
 from ingestion.sources.mutations.burden import derive_mutational_burden
 from tests.ingestion.mutations.frames import conformed, rows
+from tests.ingestion.mutations.vcfs import annotated, csq, vcf
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +63,13 @@ def test_variants(spark: SparkSession) -> None:
 def test_burden_under_both_definitions(spark: SparkSession) -> None:
     frames = conformed(spark, SOURCE, STUDY, SITE)
     burden = derive_mutational_burden(frames, frames.__getitem__)
+    made = burden.collect()
     found = {
-        (r.sample_id, r.definition): (r.n_counted, r.denominator_mb, r.tmb_per_mb, r.denominator_source)
-        for r in burden.collect()
+        (r.sample_id, r.definition): (r.n_counted, r.denominator_mb, r.tmb_per_mb, r.denominator_source) for r in made
+    }
+    assert {(r.sample_id, r.missing_reason) for r in made if r.missing_reason} == {
+        ("tiny panel", "panel under 0.2 Mb"),
+        ("gene list", "panel of unknown coding size"),
     }
     cbioportal, maftools = "tmb.cbioportal-9class/30Mb", "tmb.maftools/50Mb"
     exome, bare = "definition default for exomes", "definition default; in no list of sequenced samples"
@@ -105,6 +110,43 @@ def test_a_burden_is_known_with_the_last_of_its_inputs(spark: SparkSession) -> N
     assert known["exome"] == (True, 30.0, "cases_sequenced.txt")
     assert known["panel"] == (False, 30.0, "data_gene_panel_matrix.txt")
     assert known["maf only"] == (False, 28.0, "data_mutations.txt")
+
+
+def test_a_vcf_counts_as_its_maf_and_without_annotation_not_at_all(spark: SparkSession) -> None:
+    one = "chr17 100 . C T . PASS CSQ={} GT:AD 0/0:30,0 0/1:30,10"
+    bare = vcf("17 100 . C T . PASS . GT 0/0 0/1", "17 200 . C T . PASS . GT 0/0 0/1")
+    files = {
+        "annotated.vcf": annotated(
+            one.format(csq("missense_variant")),
+            one.format(csq("intron_variant")).replace("100", "200"),
+            one.format(csq("stop_gained")).replace("100", "300"),
+        ).replace("P1-", "full-"),
+        "bare.vcf": bare.replace("P1-", "bare-"),
+        # annotated later, by a MAF: nothing is open any more
+        "resolved.vcf": bare.replace("P1-", "late-"),
+        "late.maf": MAF.split("\n", maxsplit=1)[0] + "\n" + "".join(
+            f"TP53\tchr17\t{at}\t{at}\t{kind}\tC\tT\tlate-T\thg19\tSomatic\t\t\t\t\n"
+            for at, kind in ((100, "Missense_Mutation"), (200, "Silent"))
+        ),
+        "germline.vcf": vcf("17 100 . C T . PASS SS=1 GT 0/1 0/1").replace("P1-", "germline-"),
+        "cases_sequenced.txt": "cancer_study_identifier: s\nstable_id: s_sequenced\ncase_list_ids: bare-T\tfull-T\n",
+        "data_gene_panel_matrix.txt": "SAMPLE_ID\tmutations\nfull-T\tP1\n",
+        "data_gene_panel_p1.txt": "stable_id: P1\nnumber_of_profiled_coding_base_pairs: 500000\n",
+    }  # fmt: skip
+    frames = conformed(spark, SOURCE, {name: text.encode() for name, text in files.items()}, SITE)
+    full = frames["variant"].filter("sample_id = 'full-T'")
+    assert rows(full, "chromosome", "start_position", "variant_class", "annotation", "genome_build", "vaf") == [
+        ("17", 100, "Missense_Mutation", "CSQ", "GRCh38", 0.25),
+        ("17", 200, "Intron", "CSQ", "GRCh38", 0.25),
+        ("17", 300, "Nonsense_Mutation", "CSQ", "GRCh38", 0.25),
+    ]
+    burden = derive_mutational_burden(frames, frames.__getitem__).filter("definition = 'tmb.cbioportal-9class/30Mb'")
+    assert {tuple(r) for r in burden.select("sample_id", "n_counted", "tmb_per_mb", "missing_reason").collect()} == {
+        ("full-T", 2, 4.0, None),
+        ("bare-T", None, None, "variants without annotation"),
+        ("late-T", 1, 1 / 30, None),
+        ("germline-T", 0, 0.0, None),
+    }
 
 
 def test_the_laml_cohort(spark: SparkSession, shared_data: Path) -> None:
