@@ -13,6 +13,7 @@ from infra.errors import FileError
 from infra.settings import Site
 from ingestion.columnar import TextColumns, header_of, read_columns
 from ingestion.dates import parse_times
+from ingestion.decimals import settled
 from ingestion.format import Format, Probe, RawFile
 from ingestion.problems import join_problems, where
 from ingestion.sources.clinical.templates import (
@@ -79,7 +80,9 @@ def _column(column: TemplateColumn, values: pa.Array, site: Site) -> tuple[pa.Ar
         labels = pc.if_else(is_label, values, None)
         problems = where(pc.invert(is_label), f"{column.name} is no short label of up to 60 characters")
         return (named(labels, column.vocabulary) if column.vocabulary else labels), problems
-    return values, nothing  # identifiers are hidden at the reading edge; numbers are conformed, so that text is kept
+    if column.kind == "number":  # conformed later, so that quarantine keeps the text
+        return settled(values, site, column.name), nothing
+    return values, nothing  # identifiers are hidden at the reading edge
 
 
 def _birth_year(table: TextColumns, site: Site) -> tuple[pa.Array, pa.Array]:

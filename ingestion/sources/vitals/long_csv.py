@@ -30,7 +30,7 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     text = table.need("value")
     rows = pc.indices_nonzero(pc.is_valid(text))
     text = text.take(rows)
-    value, is_number = numbers(text)
+    value, is_number = numbers(text, site, "value")
     not_a_number = pc.invert(is_number)
     times, time_problems = event_times(table.need(*TIME), site, "time")
     name = table.need("signal").take(rows)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from infra.errors import FileError
 from infra.settings import Site
 from ingestion.columnar import TextColumns, find_name, header_of, numbers, present, read_columns
+from ingestion.decimals import told_by
 from ingestion.format import Format, Probe, RawFile
 from ingestion.problems import join_problems, where
 from ingestion.sources.vitals.raw import VITAL_VALUE
@@ -55,11 +56,12 @@ def melt(table: TextColumns, site: Site, case_id: pa.Array, patient_id: pa.Array
     if not signals:
         raise FileError("No column of the table is a known vital sign; expected such as MAP, HR or SpO2.")
     times, time_problems = event_times(table.need(*TIME), site, "time")
+    site = told_by((table.columns[column] for column in signals), site)
     for position, (column, signal) in enumerate(signals.items()):
         text = present(table.columns[column])
         rows = pc.indices_nonzero(pc.is_valid(text))
         text = text.take(rows)
-        value, is_number = numbers(text)
+        value, is_number = numbers(text, site, column)
         not_a_number = pc.invert(is_number)
         n = len(rows)
         yield VITAL_VALUE.batch(
