@@ -54,7 +54,7 @@ def ingest(
         paths = resolved(paths)
     settings = load_settings()
     where = open_lake(lake, settings)
-    deliveries = [Delivery(p, site) for p in paths]
+    deliveries = [Delivery(p, site, settings.site(site)) for p in paths]
     with (
         show.steps(f"ingest {source}", settings, log_format, quiet) as progress,
         batch_events(source, where, settings, progress) as told,

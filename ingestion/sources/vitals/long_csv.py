@@ -7,13 +7,16 @@ import pyarrow.compute as pc
 
 from infra.settings import Site
 from infra.tables.vitals import SIGNALS
-from ingestion.columnar import distinct, header_of, mapped, numbers, read_columns
-from ingestion.format import Format, Probe, RawFile
+from ingestion.columnar import distinct, header_of, mapped, numbers
+from ingestion.format import Format, Mappable, Probe, RawFile
 from ingestion.problems import join_problems, where
+from ingestion.site_tables import columns_of, declared_as
 from ingestion.sources.vitals.raw import VITAL_VALUE
 from ingestion.sources.vitals.signals import device_of, signal_of, ucum, unit_of
 from ingestion.sources.vitals.times import event_times
 from ingestion.sources.vitals.wide_csv import CASE, PATIENT, TIME, has_one
+
+NAME = "vitals_long_csv"
 
 
 def _recognise(probe: Probe) -> bool:
@@ -26,7 +29,7 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
     Raises FileError where a needed column is missing or times can be read two ways.
     """
-    table = read_columns(raw.text)
+    table, site, _ = columns_of(raw, site, NAME)
     text = table.need("value")
     rows = pc.indices_nonzero(pc.is_valid(text))
     text = text.take(rows)
@@ -68,10 +71,14 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
 
 
 LONG_CSV = Format(
-    name="vitals_long_csv",
+    name=NAME,
     looked_for="a CSV with columns case_id, time, signal and value",
     recognise=_recognise,
     read=read_long,
     raw=VITAL_VALUE,
     version=2,
+    declared=declared_as(NAME),
+    mappable=Mappable(
+        ("case_id", "patient_id", "time", "signal", "value", "unit", "device"), ("case_id", "time", "signal", "value")
+    ),
 )

@@ -33,6 +33,12 @@ _TO_LAKE: dict[str, dict[str, tuple[float, float]]] = {
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 
 
+def conversion_to(wanted: str, given: str) -> tuple[float, float] | None:
+    """(factor, offset added after it) from a UCUM code to the lake's unit; None where there is none."""
+    bare = _ANNOTATION.sub("", given.strip()) or "1"
+    return (1, 0) if bare == wanted else _TO_LAKE[wanted].get(bare)
+
+
 def in_unit_of(signal: str, value: float, unit: str | None, is_ucum: bool) -> tuple[float, str | None, str | None]:
     """(value, unit, problem) in the lake's unit of the signal.
 
@@ -43,10 +49,7 @@ def in_unit_of(signal: str, value: float, unit: str | None, is_ucum: bool) -> tu
         return value, None, UNIT_MISSING
     wanted, given = unit_of(signal), unit.strip()
     if is_ucum:
-        bare = _ANNOTATION.sub("", given) or "1"
-        if bare == wanted:
-            return value, wanted, None
-        conversion = _TO_LAKE[wanted].get(bare)
+        conversion = conversion_to(wanted, given)
         if conversion is not None:
             converted = value * conversion[0] + conversion[1]
             return (
