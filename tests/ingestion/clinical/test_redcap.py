@@ -199,7 +199,7 @@ def test_other_files_are_not_taken_for_an_export(dictionary: Path, tmp_path: Pat
         list(REDCAP_CSV.read(RawFile("x.csv", b"a,b\n1,2\n"), declared))
     # A header that is longer than the head of a probe.
     long = tmp_path / "long.csv"
-    long.write_text(",".join(f"field_{i}" for i in range(10_000)) + "," + EXPORT.split("\n")[0] + "\n")
+    long.write_text(",".join(f"field_{i}" for i in range(10_000)) + "," + EXPORT.split("\n", maxsplit=1)[0] + "\n")
     assert REDCAP_CSV.declared(Probe.at(long), declared)
 
 
