@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="imaging, exosome, cytokine, mutations, vitals or clinical.")],
+    source: Annotated[
+        str, typer.Argument(help="What they are: imaging, exosome, cytokine, mutations, vitals, clinical ...")
+    ],
     paths: Annotated[list[Path], typer.Argument(help="Files or folders; or idc:COLLECTION for imaging.")],
     site: Annotated[str, typer.Option(help="Who delivered: decides pseudonyms, date order and time zone.")] = "local",
     lake: LakeOption = None,
