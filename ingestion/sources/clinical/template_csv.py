@@ -117,6 +117,7 @@ def _format_of(template: Template) -> Format:
         recognise=_recogniser_of(template),
         read=_reader_of(template),
         raw=template.raw,
+        version=2,
         mappable=Mappable(
             template.fields, tuple(c.name for c in template.columns if c.is_required), ("needs", "redcap")
         ),

@@ -14,6 +14,7 @@ from ingestion.site_tables import columns_of, declared_as
 from ingestion.sources.vitals.raw import VITAL_VALUE
 from ingestion.sources.vitals.signals import device_of, signal_of, ucum, unit_of
 from ingestion.sources.vitals.times import event_times
+from ingestion.sources.vitals.units import fraction_or_percent
 from ingestion.sources.vitals.wide_csv import CASE, PATIENT, TIME, has_one
 
 NAME = "vitals_long_csv"
@@ -41,6 +42,9 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     signal = pc.coalesce(mapped(name, [(n, signal_of(n)) for n in names]), name)
     expected_unit = mapped(signal, [(s, unit_of(s)) for s in SIGNALS])
     given = table.get("unit")
+    is_stated = pc.is_valid(given.take(rows)) if given is not None else pa.repeat(False, len(rows))
+    is_open = pc.and_(pc.fill_null(pc.equal(signal, "SPO2"), False), pc.invert(is_stated))
+    unclear = fraction_or_percent(pc.if_else(is_open, value, None))
     unit, wrong_unit = expected_unit, pa.nulls(len(rows), pa.string())
     if given is not None:
         given = given.take(rows)
@@ -58,6 +62,7 @@ def read_long(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             time_problems.take(rows),
             wrong_unit,
             where(not_a_number, "value is not a number"),
+            unclear,
         ),
         case_id=table.need(*CASE).take(rows),
         patient_id=patient_id.take(rows) if patient_id is not None else None,
@@ -76,7 +81,7 @@ LONG_CSV = Format(
     recognise=_recognise,
     read=read_long,
     raw=VITAL_VALUE,
-    version=2,
+    version=3,
     declared=declared_as(NAME),
     mappable=Mappable(
         ("case_id", "patient_id", "time", "signal", "value", "unit", "device"), ("case_id", "time", "signal", "value")

@@ -9,10 +9,15 @@ import math
 import re
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.problems import where
 from ingestion.sources.vitals.signals import ucum, unit_of
 
 UCUM_SYSTEM: Final = "http://unitsofmeasure.org"
 UNIT_MISSING: Final = "the value has no unit"
+UNIT_UNCLEAR: Final = "SPO2 can be read two ways (a fraction or a percentage), and no unit is stated"
 UNIT_WRONG: Final = "the unit is not the one of the signal"
 
 _KPA_PER_MMHG = 0.133322
@@ -31,6 +36,11 @@ _TO_LAKE: dict[str, dict[str, tuple[float, float]]] = {
     "Cel": {"[degF]": (5 / 9, -160 / 9), "K": (1, -273.15)},
 }
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
+
+
+def fraction_or_percent(saturation: pa.Array) -> pa.Array:
+    """The problem of each saturation without a stated unit (null: none): 0.97 is a fraction, or hardly a percent."""
+    return where(pc.and_(pc.greater(saturation, 0.0), pc.less_equal(saturation, 1.0)), UNIT_UNCLEAR)
 
 
 def conversion_to(wanted: str, given: str) -> tuple[float, float] | None:

@@ -20,7 +20,7 @@ from ingestion.site_tables import columns_of, declared_as
 from ingestion.sources.vitals.raw import VITAL_VALUE
 from ingestion.sources.vitals.signals import device_of, signal_of, unit_of
 from ingestion.sources.vitals.times import event_times
-from ingestion.sources.vitals.units import conversion_to
+from ingestion.sources.vitals.units import conversion_to, fraction_or_percent
 
 NAME = "vitals_wide_csv"
 CASE = ("case_id", "caseid")
@@ -77,14 +77,18 @@ def melt(
         rows = pc.indices_nonzero(pc.is_valid(text))
         text = text.take(rows)
         value, is_number = numbers(text, site, column)
+        unclear = fraction_or_percent(value) if signal == "SPO2" else pa.nulls(len(rows), pa.string())
         if column in units:
-            value = _converted(value, signal, units[column])
+            value, unclear = _converted(value, signal, units[column]), pa.nulls(len(rows), pa.string())
         not_a_number = pc.invert(is_number)
         n = len(rows)
         yield VITAL_VALUE.batch(
             file_row=pc.add(pc.multiply(rows.cast(pa.int64()), len(signals)), position),
             problem=join_problems(
-                table.problems.take(rows), time_problems.take(rows), where(not_a_number, f"{signal} is not a number")
+                table.problems.take(rows),
+                time_problems.take(rows),
+                where(not_a_number, f"{signal} is not a number"),
+                unclear,
             ),
             case_id=case_id.take(rows),
             patient_id=patient_id.take(rows) if patient_id is not None else None,
@@ -111,7 +115,7 @@ WIDE_CSV = Format(
     recognise=_recognise,
     read=read_wide,
     raw=VITAL_VALUE,
-    version=2,
+    version=3,
     declared=declared_as(NAME),
     mappable=Mappable(("case_id", "patient_id", "time", *SIGNALS), ("case_id", "time"), ("units",)),
 )

@@ -17,7 +17,7 @@ PARIS = Site(site_id="toulouse", time_zone="Europe/Paris", day_first=True)
 def read(content: str | bytes, site: Site | None = None, name: str = "monitor.csv") -> list[dict[str, object]]:
     """Records without their null columns, in the order of the file."""
     data = content.encode() if isinstance(content, str) else content
-    format_ = recognise(SOURCE.formats, Probe.of(name, data))
+    format_ = recognise(SOURCE.formats, Probe.of(name, data), site)
     assert format_ is not None
     records = [r for batch in format_.read(RawFile(name, data), site or Site()) for r in batch.to_pylist()]
     return [{k: v for k, v in r.items() if v is not None} for r in sorted(records, key=lambda r: r["file_row"])]
@@ -52,6 +52,30 @@ def test_one_column_tells_the_decimal_mark_of_the_file_else_the_site_does() -> N
         read(head + row.format("37"))
     with pytest.raises(FileError, match="column value can be read two ways"):
         read("case_id;time;signal;value\nC1;2024-03-28T10:00:00Z;MAP;65,125\n")
+
+
+def test_a_saturation_that_may_be_a_fraction_is_not_taken_for_a_percentage() -> None:
+    unclear = "SPO2 can be read two ways (a fraction or a percentage), and no unit is stated"
+    wide = read(
+        "case_id,time,SPO2\nC1,2024-03-28T10:00:00Z,0.97\nC1,2024-03-28T10:00:01Z,97\nC1,2024-03-28T10:00:02Z,0\n"
+    )
+    assert [r.get("problem") for r in wide] == [unclear, None, None]
+    row = "C1,2024-03-28T10:00:00Z,{},{},{}\n".format
+    long = read("case_id,time,signal,value,unit\n" + row("SPO2", 0.97, "") + row("SPO2", 0.97, "%") + row("HR", 1, ""))
+    assert [r.get("problem") for r in long] == [unclear, None, None]
+    site = Site.model_validate(
+        {
+            "tables": {
+                "s": {
+                    "format": "vitals_wide_csv",
+                    "units": {"SPO2": "1"},
+                    "columns": {"case_id": "case_id", "time": "time", "SPO2": "SaO2"},
+                }
+            }
+        }
+    )
+    (record,) = read("case_id,time,SaO2\nC1,2024-03-28T10:00:00Z,0.97\n", site)
+    assert (record["value"], record["unit"], record.get("problem")) == (97.0, "%", None)
 
 
 def test_a_long_file_with_devices_and_units() -> None:
