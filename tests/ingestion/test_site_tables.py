@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.current import current_arrow
@@ -173,19 +173,36 @@ def test_delays_of_sources_that_do_not_exist_are_refused() -> None:
         check_tables(Site.model_validate({"reporting_delay_days": {"cytokin": 3}}))
 
 
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
+    content = bytearray(EXPORT.encode("cp1252"))
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(content[: data.draw(st.integers(0, len(content)))])
+    format_ = recognise(SOURCES["clinical"].formats, Probe.of("x.csv", damaged), SITE)
+    try:
+        batches = [] if format_ is None else list(format_.read(RawFile("x.csv", damaged), SITE))
+    except FileError as error:
+        assert "Durand" not in str(error)
+    else:
+        numbers = [n for batch in batches for n in batch.column("file_row").to_pylist()]
+        assert len(numbers) == len(set(numbers))
+
+
 @pytest.mark.slow
 def test_a_declared_export_fills_its_tables_once(spark: object, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     landing.mkdir()
     (landing / "export.csv").write_text(EXPORT, "cp1252")
-    lake, settings = Lake.at(tmp_path / "lake"), Settings(pseudonym_key="5a" * 32, sites={"toulouse": SITE})
-    delivery = Delivery(landing, "toulouse", settings.site("toulouse"))
-    report = ingest("clinical", [delivery], lake, settings, lambda: spark)  # type: ignore[arg-type, return-value]
+    lake, declared = Lake.at(tmp_path / "lake"), Settings(pseudonym_key="5a" * 32, sites={"toulouse": SITE})
+    delivery = Delivery(landing, "toulouse", declared.site("toulouse"))
+    report = ingest("clinical", [delivery], lake, declared, lambda: spark)  # type: ignore[arg-type, return-value]
     (file,) = report.files
     assert (file.format, file.rows_in, file.accepted, file.quarantined) == ("clinical_declared_csv", 7, 7, 0)
     assert {name: t.rows_added for name, t in report.tables.items()} == {"patient": 3, "outcome": 2, "biomarker": 2}
     assert sorted(current_arrow(lake, "biomarker")["value"].to_pylist()) == [7.125, 12.5]
-    again = ingest("clinical", [delivery], lake, settings, lambda: spark)  # type: ignore[arg-type, return-value]
+    again = ingest("clinical", [delivery], lake, declared, lambda: spark)  # type: ignore[arg-type, return-value]
     assert [f.status for f in again.files] == ["unchanged"]
 
 

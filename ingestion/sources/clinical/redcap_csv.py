@@ -201,8 +201,9 @@ def _records(
         columns[ours], unknown = _decoded(values, field, table.words.get(ours, {}), ours)
         problems = join_problems(problems, unknown)
         if field is not None and theirs.lower() != export.dictionary.record_id and ours != "patient_id":
-            is_given = pc.is_in(values, pa.array(_CHECKED)) if field.is_checkbox else pc.is_valid(columns[ours])
-            holds = pc.or_(holds, is_given)
+            # A code that nobody knows is something too: its record is kept, with the problem.
+            is_given = pc.or_(pc.is_valid(columns[ours]), pc.is_valid(unknown))
+            holds = pc.or_(holds, pc.is_in(values, pa.array(_CHECKED)) if field.is_checkbox else is_given)
         has_number |= field is not None and field.is_number
     is_record = pc.and_(holds if checkbox is None else pc.is_valid(columns[checkbox[0]]), mine)
     for needed in table.needs:

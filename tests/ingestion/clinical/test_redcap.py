@@ -143,6 +143,8 @@ def test_what_is_not_clear_is_a_problem_of_its_record(dictionary: Path) -> None:
         .replace("follow_up_arm_1,,,toulouse", "follow_up_arm_1,,,")
     )
     people, first, *_, survival = read(text, site(dictionary))
+    (unknown,) = read(EXPORT.replace(",Durand,1,", ",Durand,7,"), site(dictionary, changed(sex="gender")))
+    assert unknown["problem"] == "sex holds a code that is none of the data dictionary's choices"
     assert people["problem"] == (
         "patient_id differs between rows of its record; sex holds a code that is none of the data dictionary's choices"
     )
