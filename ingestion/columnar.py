@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from infra.errors import FileError
+from infra.settings import Site
+from ingestion.decimals import NUMBER, with_points
 from ingestion.text import read_delimited, separator_of
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "--", "---", "--.-")
 """Cells that say 'no value' in tables of numbers."""
-
-_NUMBER = r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?$"
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,14 @@ def present(values: pa.Array, missing: Iterable[str] = MISSING) -> pa.Array:
     return pc.if_else(pc.is_in(stripped, pa.array(["", *missing])), None, stripped)
 
 
-def numbers(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Text with decimal point or comma into doubles, and whether each given text is a number (null stays null)."""
-    is_number = pc.match_substring_regex(values, _NUMBER)
-    digits = pc.replace_substring(pc.if_else(is_number, values, None), ",", ".")
-    return digits.cast(pa.float64()), is_number
+def numbers(values: pa.Array, site: Site | None = None, column: str = "value") -> tuple[pa.Array, pa.Array]:
+    """Text with decimal point or comma into doubles, and whether each given text is a number (null stays null).
+
+    Raises FileError where the decimal mark of the column cannot be told (see `ingestion.decimals`).
+    """
+    texts = with_points(values, site or Site(), column)
+    is_number = pc.match_substring_regex(texts, NUMBER)
+    return pc.if_else(is_number, texts, None).cast(pa.float64()), is_number
 
 
 def mapped(values: pa.Array, known: Iterable[tuple[str, str | None]]) -> pa.Array:

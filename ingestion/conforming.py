@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ingestion.decimals import OPEN_COMMA
 from ingestion.format import CARRY
+
+DECLARE = "declare decimal_mark for the site"
 
 
 def carry(raw: DataFrame) -> list[Column]:
@@ -13,9 +16,20 @@ def carry(raw: DataFrame) -> list[Column]:
     return [F.col(name) for name in CARRY]
 
 
-def number(text: Column) -> Column:
-    """Text as a double: decimal point or comma, exponents; null where it is no number. 'NaN' is no number."""
-    value = F.regexp_replace(F.trim(text), ",", ".").try_cast("double")
+def number(text: Column, decimal_mark: str | None = None) -> Column:
+    """Text as a double: decimal point or comma, exponents; null where it is no number. 'NaN' is no number.
+
+    decimal_mark: what the site declares. Without it a comma before three digits (1,234) can be read two ways and gives
+    null; under a point it groups thousands.
+    """
+    trimmed = F.trim(text)
+    value = F.regexp_replace(trimmed, ",", "." if decimal_mark != "." else "").try_cast("double")
+    if decimal_mark is None:
+        value = F.when(~trimmed.rlike(OPEN_COMMA), value)
+    elif decimal_mark == ".":
+        value = F.when(trimmed.rlike(OPEN_COMMA), value).otherwise(
+            F.regexp_replace(trimmed, ",", ".").try_cast("double")
+        )
     return F.when(~F.isnan(value), value)
 
 
@@ -30,9 +44,15 @@ def with_problems(frame: DataFrame, problems: Iterable[tuple[Column, str]]) -> D
     return frame.withColumn("problem", F.nullif(F.concat_ws("; ", *reasons), F.lit("")))
 
 
-def unreadable_number(frame: DataFrame, *columns: str) -> list[tuple[Column, str]]:
-    """Problems for text columns that hold something which is no number."""
-    return [(F.col(name).isNotNull() & number(F.col(name)).isNull(), f"{name} is not a number") for name in columns]
+def unreadable_number(frame: DataFrame, *columns: str, decimal_mark: str | None = None) -> list[tuple[Column, str]]:
+    """Problems for text columns that hold something which is no number, or one that can be read two ways."""
+    problems = []
+    for name in columns:
+        is_open = F.trim(F.col(name)).rlike(OPEN_COMMA) if decimal_mark is None else F.lit(False)
+        is_unread = F.col(name).isNotNull() & number(F.col(name), decimal_mark).isNull()
+        problems.append((is_unread & ~is_open, f"{name} is not a number"))
+        problems.append((is_open, f"{name} can be read two ways (decimal comma or thousands); {DECLARE}"))
+    return problems
 
 
 def known_after(event: Column, delay_days: float) -> Column:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from infra.errors import FileError
 from infra.pseudonyms import Pseudonymiser
+from infra.settings import Site
 from ingestion.format import Format, Probe, Source, recognise
+from ingestion.site_tables import check_tables
 
 CHUNK = 1 << 20
 
@@ -20,10 +22,11 @@ ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file or a folder that a site hands over."""
+    """A file or a folder that a site hands over. site: what it declares, where it declares its own tables."""
 
     path: Path
     site_id: str = "local"
+    site: Site | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,17 @@ def discover(
 ) -> list[Found]:
     """Every file of the deliveries, hashed and recognised, in a fixed order. Hidden files are left out.
 
-    A file that cannot be read, is empty, or that no format of the source knows carries its reason.
+    A file that cannot be read, is empty, or that no format of the source knows carries its reason. Raises UsageError
+    where what a site declares about its tables cannot be right.
     """
+    deliveries = list(deliveries)
+    sites = {d.site_id: d.site for d in deliveries if d.site is not None}
+    for site in sites.values():
+        check_tables(site)
     listed = list(dict.fromkeys(Found(path, d.site_id) for d in deliveries for path in _walk(d.path)))
     examined: list[Found] = []
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for done, found in enumerate(pool.map(lambda f: _examine(source, f), listed), 1):
+        for done, found in enumerate(pool.map(lambda f: _examine(source, f, sites.get(f.site_id)), listed), 1):
             examined.append(found)
             progress(done, len(listed))
     belonging = {companion for f in examined for companion in f.companions}
@@ -75,7 +83,7 @@ def _walk(path: Path) -> Sequence[Path]:
     return sorted(p for p in inside if not p.is_dir())
 
 
-def _examine(source: Source, found: Found) -> Found:
+def _examine(source: Source, found: Found, site: Site | None) -> Found:
     try:
         if not found.path.exists():
             return replace(found, reason="There is no such file or folder; expected the path of a file to ingest.")
@@ -87,7 +95,7 @@ def _examine(source: Source, found: Found) -> Found:
                 file_id=hashlib.sha256(b"").hexdigest(),
                 size_bytes=0,
             )
-        format_ = recognise(source.formats, probe)
+        format_ = recognise(source.formats, probe, site)
         companions = tuple(format_.companions(found.path)) if format_ else ()
         found = replace(
             found,

@@ -151,11 +151,26 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Mappable:
+    """What a table that a site declares (`infra.sites.TableMap`) may and must fill of a format.
+
+    fields: columns that it may fill. needed: those that it must.
+    honours: which of `needs`, `units` and `redcap` the format's reader follows.
+    """
+
+    fields: tuple[str, ...]
+    needed: tuple[str, ...] = ()
+    honours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Format:
     """One file format: how it is recognised from its content, and its reader.
 
     looked_for: what `recognise` wants to see, for the sentence that refuses an unknown file.
     companions: further files that belong to one of this format (they are hashed and read with it).
+    declared: recognises what a site's declaration describes (`ingestion.site_tables`); asked before `recognise`.
+    mappable: what a site's declared table may become this format with; None: it may not.
     version: raised when the reader's output changes; kept in the ledger.
     """
 
@@ -166,6 +181,8 @@ class Format:
     raw: RawSchema
     companions: Callable[[Path], list[Path]] = field(default=lambda path: [])
     version: int = 1
+    declared: Callable[[Probe, Site], bool] = field(default=lambda probe, site: False)
+    mappable: Mappable | None = None
 
 
 CARRY = ("file_id", "file_row", "site_id", "format", "problem", "record")
@@ -215,8 +232,10 @@ class Source:
             raise ValueError(f"source {self.name} has no conform for raw records {sorted(missing)}")
 
 
-def recognise(formats: tuple[Format, ...], probe: Probe) -> Format | None:
-    """The first format that knows the file, or None."""
+def recognise(formats: tuple[Format, ...], probe: Probe, site: Site | None = None) -> Format | None:
+    """The first format that knows the file, or None. What the site declares goes before what a file says of itself."""
+    if site is not None and (declared := next((f for f in formats if f.declared(probe, site)), None)):
+        return declared
     return next((f for f in formats if f.recognise(probe)), None)
 
 
@@ -226,6 +245,7 @@ __all__ = [
     "Derive",
     "Derived",
     "Format",
+    "Mappable",
     "Probe",
     "RawColumn",
     "RawFile",

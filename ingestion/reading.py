@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import pyarrow as pa
 
 from infra.errors import FileError
+from infra.identifiers import normalised
 from infra.pseudonyms import Pseudonymiser
 from infra.settings import Site
+from infra.sites import IdRule
 from ingestion.discovery import Found
 from ingestion.format import Format, RawFile, RawSchema
 
@@ -26,6 +28,12 @@ ENVELOPE = pa.schema(
 )
 """What the reading edge adds to each raw record."""
 
+RULES: "Final[dict[str, Callable[[Site], IdRule | None]]]" = {
+    "patient_id": lambda site: site.patient_ids,
+    "sample_id": lambda site: site.sample_ids,
+    "sample": lambda site: site.sample_ids,
+}
+"""The site's rule for the identifiers of a raw column, by its name."""
 
 FileKey = tuple[str, str]
 """(file_id, site_id): two sites may deliver the same content, such as a gene panel."""
@@ -162,7 +170,11 @@ def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pse
             continue
         index = batch.schema.get_field_index(column.name)
         values = batch.column(index)
-        hidden = keyed.uids(values) if column.role == "uid" else keyed.identifiers(site.site_id, values)
+        if column.role == "uid":
+            hidden = keyed.uids(values)
+        else:
+            rule = RULES[column.name](site) if column.name in RULES else None
+            hidden = keyed.identifiers(site.site_id, values if rule is None else normalised(values, rule))
         batch = batch.set_column(index, column.name, hidden)
     return batch.cast(raw.arrow)
 

@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="imaging, exosome, cytokine, mutations, vitals or clinical.")],
+    source: Annotated[
+        str, typer.Argument(help="What they are: imaging, exosome, cytokine, mutations, vitals, clinical ...")
+    ],
     paths: Annotated[list[Path], typer.Argument(help="Files or folders; or idc:COLLECTION for imaging.")],
     site: Annotated[str, typer.Option(help="Who delivered: decides pseudonyms, date order and time zone.")] = "local",
     lake: LakeOption = None,
@@ -54,7 +56,7 @@ def ingest(
         paths = resolved(paths)
     settings = load_settings()
     where = open_lake(lake, settings)
-    deliveries = [Delivery(p, site) for p in paths]
+    deliveries = [Delivery(p, site, settings.site(site)) for p in paths]
     with (
         show.steps(f"ingest {source}", settings, log_format, quiet) as progress,
         batch_events(source, where, settings, progress) as told,

@@ -30,12 +30,12 @@ def load_settings() -> Settings:
     """Settings from environment and file. Raises UsageError where they cannot be right."""
     from pydantic import ValidationError
 
+    from infra.declared import explained
+
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"The setting {where} is not right: {first['msg']}.") from error
+        raise UsageError(explained(error)) from error
     except ValueError as error:
         raise UsageError(f"The settings file cannot be read: {error}.") from error
 

@@ -1,6 +1,6 @@
 """oncolake pseudonym: for who holds the key."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
 def pseudonym(
     site: Annotated[str, typer.Argument(help="Site that gave out the identifier.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Patient, case, sample or study identifier.")],
+    kind: Annotated[
+        Literal["patient", "sample", "other"], typer.Option(help="Of what: decides which of the site's rules applies.")
+    ] = "patient",
     as_json: JsonOption = False,
 ) -> None:
     """The pseudonym under which an identifier stands in the lake.
@@ -24,8 +27,12 @@ def pseudonym(
     """
     if not identifier.strip():
         raise UsageError("The identifier is blank; expected a patient, case, sample or study identifier.")
-    keyed = load_settings().pseudonymiser
-    found = {"pseudonym": keyed.identifier(site, identifier)}
+    from infra.identifiers import normalised_one
+
+    settings = load_settings()
+    declared, keyed = settings.site(site), settings.pseudonymiser
+    rule = {"patient": declared.patient_ids, "sample": declared.sample_ids, "other": None}[kind]
+    found = {"pseudonym": keyed.identifier(site, normalised_one(identifier, rule))}
     if identifier.replace(".", "").isdigit() and "." in identifier:
         found["uid"] = keyed.uid(identifier)
     if as_json:

@@ -43,7 +43,7 @@ def replay(
     with show.steps("quarantine replay") as progress:
         report = run(
             open_lake(lake, settings), settings, lazy_session(settings), source or tuple(SOURCES),
-            [Delivery(path, site) for path in originals or ()], progress,
+            [Delivery(path, site, settings.site(site)) for path in originals or ()], progress,
         )  # fmt: skip
     if as_json:
         show.print_json(report.as_json())

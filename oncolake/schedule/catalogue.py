@@ -2,6 +2,7 @@
 
 import importlib
 from functools import cache
+from importlib.util import find_spec
 
 from features.build import ENGINE
 from features.tables import VIEWS
@@ -21,7 +22,9 @@ def tables_by_source() -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for source in SOURCES:
-        module = vars(importlib.import_module(f"infra.tables.{source}"))
+        home = f"infra.tables.{source}"
+        # A source without a module of its own fills the tables of others only.
+        module = vars(importlib.import_module(home)) if find_spec(home) else {}
         declared = {id(value) for value in module.values()}
         found[source] = tuple(name for name, table in TABLES.items() if id(table) in declared)
     homes = [name for tables in found.values() for name in tables]

@@ -4,17 +4,16 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from infra.declared import Declared, explained
 from infra.errors import UsageError
 from ingestion.registry import SOURCES
 
 
-class DeclaredFolder(BaseModel):
+class DeclaredFolder(Declared):
     """A landing folder that does not lie at LANDING/<site>/<source>."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     site: str
     source: str
@@ -26,7 +25,7 @@ class DeclaredFolder(BaseModel):
         return _known_source(name)
 
 
-class Schedule(BaseModel):
+class Schedule(Declared):
     """How the landing folders are watched and what counts as late.
 
     landing: the folder of LANDING/<site>/<source>/; None: only `folders` are watched.
@@ -39,8 +38,6 @@ class Schedule(BaseModel):
     freshness_days: by source, days without a delivery after which its tables are overdue; a source that is not
         named is never overdue, since how often a hospital delivers cannot be guessed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     landing: Path | None = None
     folders: tuple[DeclaredFolder, ...] = ()
@@ -94,9 +91,7 @@ def load_schedule() -> Schedule:
     try:
         return _FromOutside().schedule
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"The setting {where} is not right: {first['msg']}.") from error
+        raise UsageError(explained(error)) from error
     except ValueError as error:
         raise UsageError(f"The settings file cannot be read: {error}.") from error
 

@@ -13,7 +13,11 @@ import pytest
 
 from infra.lake import Lake
 from infra.settings import Settings
+from ingestion.discovery import Delivery, discover
+from ingestion.format import RawFile
+from ingestion.registry import SOURCES
 from ingestion.report import BatchReport, FileReport, TableReport
+from ingestion.site_tables import check_tables
 from tests.features.gold_lake import write_gold
 from tests.training import synthetic
 
@@ -110,6 +114,30 @@ def test_settings_that_are_shown_are_settings(page: Path, tmp_path: Path, monkey
         assert settings.sites
         for site in settings.sites:
             assert settings.site(site).site_id == site
+            check_tables(settings.site(site))
+
+
+def test_the_hospital_table_that_is_shown_is_read_as_it_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = ROOT / "docs" / "for-data-engineers.md"
+    shown = page.read_text().split("### A hospital's own tables")[1]
+    (_, csv), (_, toml) = FENCE.findall(shown)[:2]
+    (tmp_path / "oncolake.toml").write_text(toml)
+    (tmp_path / "export.csv").write_text(csv)
+    monkeypatch.setenv("ONCOLAKE_CONFIG", str(tmp_path / "oncolake.toml"))
+    site = Settings().site("toulouse")
+    (found,) = discover(SOURCES["clinical"], [Delivery(tmp_path / "export.csv", "toulouse", site)])
+    assert found.format is not None
+    records = [r for b in found.format.read(RawFile.at(found.path), site) for r in b.to_pylist()]
+    assert not [r for r in records if r["problem"]]
+    assert [(r["table"], r["patient_id"], r["sex"], r["is_event"], r["value"]) for r in records] == [
+        ("patient", "4711", "female", None, None),
+        ("patient", "4712", "male", None, None),
+        ("outcome", "4711", None, True, None),
+        ("outcome", "4712", None, False, None),
+        ("biomarker", "4711", None, None, "7,5"),
+    ]
 
 
 @pages_with("json")

@@ -90,3 +90,12 @@ CONFORM: dict[str, Callable[[DataFrame, Site], dict[str, DataFrame]]] = {
         ("patient_id", "endpoint", "assessment", "outcome_time", "is_event", "category", "criterion"),
     ),
 }
+
+
+def conform_clinical_record(clinical_record: DataFrame, site: Site) -> dict[str, DataFrame]:
+    """Records of several templates in one file, each as if its template had been delivered alone."""
+    frames: dict[str, DataFrame] = {}
+    for name, conform in CONFORM.items():
+        of_table = clinical_record.filter(F.col("table") == name.removesuffix("_row"))
+        frames |= conform(of_table, site)
+    return frames

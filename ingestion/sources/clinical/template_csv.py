@@ -13,7 +13,8 @@ from infra.errors import FileError
 from infra.settings import Site
 from ingestion.columnar import TextColumns, header_of, read_columns
 from ingestion.dates import parse_times
-from ingestion.format import Format, Probe, RawFile
+from ingestion.decimals import settled
+from ingestion.format import Format, Mappable, Probe, RawFile
 from ingestion.problems import join_problems, where
 from ingestion.sources.clinical.templates import (
     PATIENT,
@@ -32,27 +33,30 @@ _TIME_OF_DAY = r"\d{1,2}:\d{2}|^\d{8}[ T]?\d{4}"
 _DAY = pa.scalar(86_400_000_000, pa.duration("us"))
 
 
-def reader_of(template: Template) -> Callable[[RawFile, Site], Iterator[pa.RecordBatch]]:
-    """The reader of one template. It raises FileError where a required column is missing, or dates are ambiguous."""
+def read_template(table: TextColumns, template: Template, site: Site) -> pa.RecordBatch:
+    """The records of a table that has the columns of a template.
 
+    Raises FileError where a required column is missing, or dates or numbers are ambiguous.
+    """
+    missing = template.missing_from(list(table.columns))
+    if missing:
+        raise FileError(f"The {template.table} table lacks its columns {', '.join(missing)}; see docs/templates.md.")
+    columns: dict[str, pa.Array] = {}
+    problems = table.problems
+    for column in template.columns:
+        columns[column.name], unclear = _column(column, _get(table, *column.names), site)
+        problems = join_problems(problems, unclear)
+    if template is PATIENT:
+        columns["birth_year"], unclear = _birth_year(table, site)
+        problems = join_problems(problems, unclear)
+    for known, column in (("observed_known_time", template.event), ("reported_known_time", REPORT_TIME)):
+        columns[known] = _end_of_day(columns[column.name], _get(table, *column.names))
+    return template.raw.batch(file_row=pa.array(range(table.n_rows), pa.int64()), problem=problems, **columns)
+
+
+def _reader_of(template: Template) -> Callable[[RawFile, Site], Iterator[pa.RecordBatch]]:
     def read(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
-        table = read_columns(raw.text)
-        missing = template.missing_from(list(table.columns))
-        if missing:
-            raise FileError(
-                f"The {template.table} table lacks its columns {', '.join(missing)}; see docs/templates.md."
-            )
-        columns: dict[str, pa.Array] = {}
-        problems = table.problems
-        for column in template.columns:
-            columns[column.name], unclear = _column(column, _get(table, *column.names), site)
-            problems = join_problems(problems, unclear)
-        if template is PATIENT:
-            columns["birth_year"], unclear = _birth_year(table, site)
-            problems = join_problems(problems, unclear)
-        for known, column in (("observed_known_time", template.event), ("reported_known_time", REPORT_TIME)):
-            columns[known] = _end_of_day(columns[column.name], _get(table, *column.names))
-        yield template.raw.batch(file_row=pa.array(range(table.n_rows), pa.int64()), problem=problems, **columns)
+        yield read_template(read_columns(raw.text), template, site)
 
     return read
 
@@ -79,7 +83,9 @@ def _column(column: TemplateColumn, values: pa.Array, site: Site) -> tuple[pa.Ar
         labels = pc.if_else(is_label, values, None)
         problems = where(pc.invert(is_label), f"{column.name} is no short label of up to 60 characters")
         return (named(labels, column.vocabulary) if column.vocabulary else labels), problems
-    return values, nothing  # identifiers are hidden at the reading edge; numbers are conformed, so that text is kept
+    if column.kind == "number":  # conformed later, so that quarantine keeps the text
+        return settled(values, site, column.name), nothing
+    return values, nothing  # identifiers are hidden at the reading edge
 
 
 def _birth_year(table: TextColumns, site: Site) -> tuple[pa.Array, pa.Array]:
@@ -109,8 +115,12 @@ def _format_of(template: Template) -> Format:
         name=f"{template.table}_csv",
         looked_for=f"the {template.table} template: patient_id and {' or '.join(template.signature)}",
         recognise=_recogniser_of(template),
-        read=reader_of(template),
+        read=_reader_of(template),
         raw=template.raw,
+        version=2,
+        mappable=Mappable(
+            template.fields, tuple(c.name for c in template.columns if c.is_required), ("needs", "redcap")
+        ),
     )
 
 

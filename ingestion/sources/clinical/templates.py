@@ -71,6 +71,12 @@ class Template:
     def event(self) -> TemplateColumn:
         return next(c for c in self.columns if c.is_event)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every column that a table may have; of a patient's birth the year or the date."""
+        born = ("birth_year", "birth_date") if self.table == "patient" else ()
+        return (*(c.name for c in self.columns), *born)
+
     def missing_from(self, header: list[str]) -> list[str]:
         """Required columns that a header lacks."""
         return [c.name for c in self.columns if c.is_required and find_name(header, *c.names) is None]

@@ -31,10 +31,9 @@ def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
     event_time is null: the patient's state is that of the specimen's collection. known_time is the capture plus the
     site's delay; where the file has no time of capture it is null, and reporting_delay_days stands in.
     """
-    delay = site.delay_days("exosome")
-    frame = with_problems(
-        raw, unreadable_number(raw, "dilution_factor", "concentration_per_ml", "valid_tracks", *_SIZES)
-    )
+    delay, mark = site.delay_days("exosome"), site.decimal_mark
+    numeric = ("dilution_factor", "concentration_per_ml", "valid_tracks", *_SIZES)
+    frame = with_problems(raw, unreadable_number(raw, *numeric, decimal_mark=mark))
     return {
         "exosome_measurement": frame.select(
             *carry(frame),
@@ -43,11 +42,11 @@ def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
             F.when(F.col("is_instrument_average"), AVERAGE).otherwise(F.col("video")).alias("replicate"),
             "is_instrument_average",
             "measured_time",
-            number(F.col("concentration_per_ml")).alias("concentration_per_ml"),
-            *(number(F.col(name)).alias(name) for name in _SIZES),
-            number(F.col("valid_tracks")).cast("int").alias("valid_tracks"),
+            number(F.col("concentration_per_ml"), mark).alias("concentration_per_ml"),
+            *(number(F.col(name), mark).alias(name) for name in _SIZES),
+            number(F.col("valid_tracks"), mark).cast("int").alias("valid_tracks"),
             "validity",
-            number(F.col("dilution_factor")).alias("dilution_factor"),
+            number(F.col("dilution_factor"), mark).alias("dilution_factor"),
             "is_dilution_applied",
             "method",
             "bin_centre_nm",

@@ -24,7 +24,7 @@ def event_times(values: pa.Array, site: Site, column: str) -> tuple[pa.Array, pa
     no_problem = pa.nulls(len(values), pa.string())
     if values.null_count < len(values):
         if _all(values, _SECONDS):
-            seconds, _ = numbers(values)
+            seconds, _ = numbers(values, site, column)
             since = pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(pa.duration("us"))
             return pc.add(pa.scalar(DAY_ZERO, UTC_MICROSECONDS), since), no_problem
         times = _iso_times(values, site)

@@ -9,10 +9,15 @@ import math
 import re
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.problems import where
 from ingestion.sources.vitals.signals import ucum, unit_of
 
 UCUM_SYSTEM: Final = "http://unitsofmeasure.org"
 UNIT_MISSING: Final = "the value has no unit"
+UNIT_UNCLEAR: Final = "SPO2 can be read two ways (a fraction or a percentage), and no unit is stated"
 UNIT_WRONG: Final = "the unit is not the one of the signal"
 
 _KPA_PER_MMHG = 0.133322
@@ -33,6 +38,17 @@ _TO_LAKE: dict[str, dict[str, tuple[float, float]]] = {
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 
 
+def fraction_or_percent(saturation: pa.Array) -> pa.Array:
+    """The problem of each saturation without a stated unit (null: none): 0.97 is a fraction, or hardly a percent."""
+    return where(pc.and_(pc.greater(saturation, 0.0), pc.less_equal(saturation, 1.0)), UNIT_UNCLEAR)
+
+
+def conversion_to(wanted: str, given: str) -> tuple[float, float] | None:
+    """(factor, offset added after it) from a UCUM code to the lake's unit; None where there is none."""
+    bare = _ANNOTATION.sub("", given.strip()) or "1"
+    return (1, 0) if bare == wanted else _TO_LAKE[wanted].get(bare)
+
+
 def in_unit_of(signal: str, value: float, unit: str | None, is_ucum: bool) -> tuple[float, str | None, str | None]:
     """(value, unit, problem) in the lake's unit of the signal.
 
@@ -43,10 +59,7 @@ def in_unit_of(signal: str, value: float, unit: str | None, is_ucum: bool) -> tu
         return value, None, UNIT_MISSING
     wanted, given = unit_of(signal), unit.strip()
     if is_ucum:
-        bare = _ANNOTATION.sub("", given) or "1"
-        if bare == wanted:
-            return value, wanted, None
-        conversion = _TO_LAKE[wanted].get(bare)
+        conversion = conversion_to(wanted, given)
         if conversion is not None:
             converted = value * conversion[0] + conversion[1]
             return (

@@ -43,5 +43,5 @@ VITALDB_CSV = Format(
     recognise=_recognise,
     read=read_vitaldb,
     raw=VITAL_VALUE,
-    version=2,
+    version=3,
 )

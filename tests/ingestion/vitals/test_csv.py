@@ -17,7 +17,7 @@ PARIS = Site(site_id="toulouse", time_zone="Europe/Paris", day_first=True)
 def read(content: str | bytes, site: Site | None = None, name: str = "monitor.csv") -> list[dict[str, object]]:
     """Records without their null columns, in the order of the file."""
     data = content.encode() if isinstance(content, str) else content
-    format_ = recognise(SOURCE.formats, Probe.of(name, data))
+    format_ = recognise(SOURCE.formats, Probe.of(name, data), site)
     assert format_ is not None
     records = [r for batch in format_.read(RawFile(name, data), site or Site()) for r in batch.to_pylist()]
     return [{k: v for k, v in r.items() if v is not None} for r in sorted(records, key=lambda r: r["file_row"])]
@@ -42,6 +42,40 @@ def test_a_french_export() -> None:
         ("TEMP", 36.6, "Température"),
     ]
     assert {r["event_time"] for r in records} == {datetime(2024, 3, 28, 9, tzinfo=UTC)}
+
+
+def test_one_column_tells_the_decimal_mark_of_the_file_else_the_site_does() -> None:
+    head, row = "case_id;time;MAP;TEMP\n", "C1;2024-03-28T10:00:00Z;65,125;{}\n"
+    assert [r["value"] for r in read(head + row.format("36,6"))] == [65.125, 36.6]
+    assert [r["value"] for r in read(head + row.format("37"), Site(decimal_mark=","))] == [65.125, 37.0]
+    with pytest.raises(FileError, match="column MAP can be read two ways"):
+        read(head + row.format("37"))
+    with pytest.raises(FileError, match="column value can be read two ways"):
+        read("case_id;time;signal;value\nC1;2024-03-28T10:00:00Z;MAP;65,125\n")
+
+
+def test_a_saturation_that_may_be_a_fraction_is_not_taken_for_a_percentage() -> None:
+    unclear = "SPO2 can be read two ways (a fraction or a percentage), and no unit is stated"
+    wide = read(
+        "case_id,time,SPO2\nC1,2024-03-28T10:00:00Z,0.97\nC1,2024-03-28T10:00:01Z,97\nC1,2024-03-28T10:00:02Z,0\n"
+    )
+    assert [r.get("problem") for r in wide] == [unclear, None, None]
+    row = "C1,2024-03-28T10:00:00Z,{},{},{}\n".format
+    long = read("case_id,time,signal,value,unit\n" + row("SPO2", 0.97, "") + row("SPO2", 0.97, "%") + row("HR", 1, ""))
+    assert [r.get("problem") for r in long] == [unclear, None, None]
+    site = Site.model_validate(
+        {
+            "tables": {
+                "s": {
+                    "format": "vitals_wide_csv",
+                    "units": {"SPO2": "1"},
+                    "columns": {"case_id": "case_id", "time": "time", "SPO2": "SaO2"},
+                }
+            }
+        }
+    )
+    (record,) = read("case_id,time,SaO2\nC1,2024-03-28T10:00:00Z,0.97\n", site)
+    assert (record["value"], record["unit"], record.get("problem")) == (97.0, "%", None)
 
 
 def test_a_long_file_with_devices_and_units() -> None:
@@ -168,7 +202,9 @@ def test_wide_and_long_tell_the_same(rows: list[tuple[float | None, ...]], is_fr
         long += [["C", time, signal, cell(value)] for signal, value in zip(SIGNALS, row, strict=True)]
 
     def facts(table: list[list[str]]) -> list[tuple[object, ...]]:
-        records = read("\n".join(separator.join(row) for row in table) + "\n", PARIS)
+        # 1,375 alone could be thousands: the hospital says that it is not.
+        site = PARIS.model_copy(update={"decimal_mark": ","}) if is_french else PARIS
+        records = read("\n".join(separator.join(row) for row in table) + "\n", site)
         return sorted((r["event_time"], r["signal"], r["value"], r["unit"]) for r in records)
 
     given_values = sorted(v for row in rows for v in row if v is not None)
