@@ -40,6 +40,8 @@ MAX_NUMERICS_HZ = 2.0
 
 _RECORD_LINE = re.compile(r"^([\w.-]+)(?:/(\d+))?[ \t]+(\d+)(?:[ \t]+[\d.eE+-]+(?:/\S+)?.*)?$")
 _MIMIC_MATCHED = re.compile(r"^([sp]\d{4,8})-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}n?$")
+_LONGEST_NAME_BYTES = 250
+"""What file systems allow is 255, with the ending."""
 _NO_FILE = "~"  # a segment or signal that was not recorded
 # What `wfdb` lets through where a header lies or a signal file is cut.
 _WFDB_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, OSError, MemoryError)
@@ -73,7 +75,7 @@ def companions(header: Path) -> list[Path]:
         if name == _NO_FILE:
             continue
         path = header.parent / (f"{name}.hea" if record[2] else name)
-        if Path(name).name != name or not path.is_file():
+        if Path(name).name != name or len(name.encode()) > _LONGEST_NAME_BYTES or not path.is_file():
             raise FileError("The WFDB header names a signal file or segment that is not in its folder.")
         found.append(path)
         if record[2] and path != header:
@@ -112,7 +114,8 @@ def read_wfdb(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             raise FileError(
                 "The WFDB header and its signal files cannot be read together; one of them is cut or damaged."
             ) from error
-    names, units = record.sig_name or [], record.units or []
+    # A signal line may end before the name.
+    names, units = [name or "" for name in record.sig_name or []], record.units or []
     if signals.ndim != 2 or not signals.shape[1] == len(names) == len(units):
         raise FileError("The WFDB header names more or fewer signals than its signal files hold.")
     known = [(i, name, signal) for i, name in enumerate(names) if (signal := signal_of(name))]
