@@ -16,6 +16,7 @@ ODD_CELLS = (
     '"', '""', "'", "=1+1", "\\", "%s%n", "{0}", "\x00", "\x1a", "\x85", "\u2028", "\ufeff", "\U0001f600", "e\u0301",
     "None", "[]", "{}", "9223372036854775808", "-9223372036854775809", "2147483648", CANARY, CANARY_NUMBER,
 )  # fmt: skip
+LARGEST = 2_000_000
 ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "utf-8-sig", "utf-7", "cp037")
 
 
@@ -88,7 +89,8 @@ def lines_shuffled(text: str, rng: random.Random) -> str:
 def lines_repeated(text: str, rng: random.Random) -> str:
     lines = _lines(text)
     at, n = rng.randrange(len(lines)), rng.choice((1, 1, 2, 5))
-    return "\n".join(lines[: at + n] + lines[at : at + n] * rng.choice((1, 1, 100)) + lines[at + n :])
+    block, times = lines[at : at + n], rng.choice((1, 1, 100))
+    return "\n".join(lines[: at + n] + block * (times if sum(map(len, block)) < 2_000 else 1) + lines[at + n :])
 
 
 def lines_deleted(text: str, rng: random.Random) -> str:
@@ -219,7 +221,8 @@ def encoded(text: str, rng: random.Random) -> bytes:
 def damaged_text(content: bytes, rng: random.Random) -> bytes:
     text = content.decode("utf-8", "replace")
     for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
-        text = rng.choice(TEXT)(text, rng)
+        if len(text) < LARGEST:  # each may make it some times larger
+            text = rng.choice(TEXT)(text, rng)
     if rng.random() < 0.02:
         text = rng.choice(LARGE)(text, rng)
     return encoded(text, rng)
