@@ -185,10 +185,11 @@ def a_long_cell(text: str, rng: random.Random) -> str:
 
 
 def many_lines(text: str, rng: random.Random) -> str:
-    """The file's last lines until there are some tens of thousands."""
+    """The file's last lines again and again: some tens of thousands, or megabytes."""
     lines = _lines(text)
     tail = [line for line in lines[-4:] if line]
-    return "\n".join(lines + tail * (20_000 // max(1, len(tail)))) if sum(map(len, tail)) < 2_000 else text
+    times = min(20_000 // max(1, len(tail)), LARGEST // max(1, sum(map(len, tail))))
+    return "\n".join(lines + tail * times)
 
 
 def decimals_changed(text: str, rng: random.Random) -> str:
