@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from infra.errors import FileError
 from infra.settings import Site
-from ingestion.format import Format, Probe, RawFile, recognise
+from ingestion.format import Format, Probe, RawFile
 from ingestion.reading import read_file
 from ingestion.registry import SOURCES
 from tests.ingestion.fuzz.containers import damaged
-from tests.ingestion.fuzz.seeds import CANARIES, Seed, formats, seeds_of
+from tests.ingestion.fuzz.seed import CANARIES, Seed
+from tests.ingestion.fuzz.seeds import formats, known_by, seeds_of
 from tests.ingestion.lakes import SETTINGS
 
 SECONDS = 10.0
@@ -88,7 +89,7 @@ def examine(format_name: str, path: Path, site: Site) -> Outcome:
                 failures.append(f"recognise of {f.name} gave a {type(known).__name__}")
     readers = [own]
     if not failures:
-        chosen = recognise(SOURCES[source].formats, Probe.at(path))
+        chosen = known_by(source, Probe.at(path), site)
         readers += [chosen] if chosen not in (None, own) else []
     outcomes = [_read(f, path, site) for f in readers]
     seconds = time.process_time() - started

@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 
-from tests.ingestion.fuzz.seeds import CANARY, CANARY_NUMBER
+from tests.ingestion.fuzz.seed import CANARY, CANARY_NUMBER
 
 Damage = Callable[[bytes, random.Random], bytes]
 TextDamage = Callable[[str, random.Random], str]

@@ -6,7 +6,6 @@ never be quoted hold CANARY or CANARY_NUMBER. Real files beside the checkout are
 
 import gzip
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -15,21 +14,8 @@ from infra.settings import Site
 from ingestion.format import Format, Probe, recognise
 from ingestion.registry import SOURCES
 from tests.conftest import SHARED
-
-CANARY = "QzxCanary"
-CANARY_NUMBER = "7391846.25"
-CANARIES = (CANARY.lower(), CANARY_NUMBER)
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A file to mutate. companions: files that lie beside it, by name. site: declared where the reader needs one."""
-
-    name: str
-    content: bytes
-    companions: dict[str, bytes] = field(default_factory=dict)
-    site: Site | None = None
-
+from tests.ingestion.fuzz.makers import MORE
+from tests.ingestion.fuzz.seed import CANARY, CANARY_NUMBER, Seed
 
 Make = Callable[[], Iterable[Seed]]
 
@@ -261,6 +247,7 @@ SEEDS: dict[str, Make] = {
     "biomarker_csv": text("biomarkers.csv", BIOMARKERS),
     "outcome_csv": text("outcomes.csv", OUTCOMES),
     "patient_csv": text("patients.csv", PATIENTS),
+    **MORE,
 }
 
 
@@ -282,6 +269,11 @@ def formats() -> dict[str, tuple[str, Format]]:
     return found
 
 
+def known_by(source: str, probe: Probe, site: Site | None = None) -> Format | None:
+    """The format by which the pipeline would read a file of a source."""
+    return recognise(SOURCES[source].formats, probe)
+
+
 @cache
 def real(limit: int = 500_000) -> dict[str, list[Seed]]:
     """Real files beside the checkout by the format that knows them; large ones are left out."""
@@ -291,7 +283,7 @@ def real(limit: int = 500_000) -> dict[str, list[Seed]]:
     for path in sorted(p for p in SHARED.rglob("*") if p.is_file() and 0 < p.stat().st_size <= limit):
         probe = Probe.at(path)
         for source in SOURCES.values():
-            known = recognise(source.formats, probe)
+            known = known_by(source.name, probe)
             if known is not None:
                 companions = {c.name: c.read_bytes() for c in known.companions(path)}
                 seed = Seed(path.name, path.read_bytes(), companions)
@@ -305,3 +297,8 @@ def seeds_of(format_name: str) -> tuple[Seed, ...]:
     if format_name not in SEEDS:
         raise KeyError(no_seed(format_name))
     return (*SEEDS[format_name](), *real().get(format_name, ()))
+
+
+def declared_by(format_name: str) -> Site | None:
+    """The site of a format that is read by what a site declares."""
+    return next((s.site for s in seeds_of(format_name) if s.site), None)

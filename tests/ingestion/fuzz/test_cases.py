@@ -13,7 +13,8 @@ from ingestion.format import Probe, RawFile
 from ingestion.sources.vitals.wide_csv import WIDE_CSV
 from tests.ingestion.fuzz import cases
 from tests.ingestion.fuzz.cases import examine
-from tests.ingestion.fuzz.seeds import CANARY, WIDE_VITALS
+from tests.ingestion.fuzz.seed import CANARY
+from tests.ingestion.fuzz.seeds import WIDE_VITALS
 
 RAW = WIDE_CSV.raw
 SITE = Site(site_id="paris")

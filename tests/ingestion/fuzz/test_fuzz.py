@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestion.format import Probe, RawFile, recognise
-from ingestion.registry import SOURCES
+from ingestion.format import Probe, RawFile
 from tests.ingestion.fuzz.cases import SITES, mutated
-from tests.ingestion.fuzz.seeds import CANARIES, SEEDS, formats, no_seed, seeds_of
+from tests.ingestion.fuzz.seed import CANARIES
+from tests.ingestion.fuzz.seeds import SEEDS, formats, known_by, no_seed, seeds_of
 from tests.ingestion.fuzz.watchdog import Worker
 
 FILES = 60
@@ -30,7 +30,7 @@ def test_every_format_has_seeds_that_its_reader_knows_and_that_could_give_a_cell
         if seed.companions:  # lies in a folder: read in the worker below
             seen_canary |= any(c.encode() in seed.content.lower() for c in CANARIES)
             continue
-        assert recognise(SOURCES[source].formats, Probe.of(seed.name, seed.content)) is own
+        assert known_by(source, Probe.of(seed.name, seed.content), seed.site) is own
         sites = [seed.site] if seed.site else list(SITES)
         read = max(_records(name, RawFile(seed.name, seed.content), site) for site in sites)
         assert read > 0 or name == "cbioportal_meta"  # which has none

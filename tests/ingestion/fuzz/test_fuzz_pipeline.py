@@ -14,13 +14,14 @@ from infra.settings import Settings, Site
 from infra.tables import TABLES
 from ingestion import ledger, pipeline
 from ingestion.discovery import Delivery
-from ingestion.format import Probe, RawFile, recognise
+from ingestion.format import Probe, RawFile
 from ingestion.pipeline import ingest
 from ingestion.registry import SOURCES
 from ingestion.report import FileReport
 from quality.quarantine import quarantined
 from tests.ingestion.fuzz.cases import SITES, mutated, written
-from tests.ingestion.fuzz.seeds import CANARY, formats
+from tests.ingestion.fuzz.seed import CANARY
+from tests.ingestion.fuzz.seeds import formats, known_by
 from tests.ingestion.lakes import KEY, rows
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def _swells(content: bytes) -> bool:
 
 def records_of(source: str, path: Path, site: Site) -> int | None:
     """How many records a reader makes of the file, alone; None where it or discovery refuses the file."""
-    format_ = recognise(SOURCES[source].formats, Probe.at(path))
+    format_ = known_by(source, Probe.at(path), site)
     try:
         if format_ is None:
             return None

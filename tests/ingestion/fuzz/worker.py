@@ -23,7 +23,7 @@ def serve() -> None:
     os.dup2(nowhere, 2)
 
     from tests.ingestion.fuzz.cases import SITES, examine, mutated, written
-    from tests.ingestion.fuzz.seeds import seeds_of
+    from tests.ingestion.fuzz.seeds import declared_by, seeds_of
 
     warm: set[str] = set()
     for line in sys.stdin:
@@ -35,7 +35,7 @@ def serve() -> None:
                 (Path(folder) / "seed").mkdir()
                 examine(name, written(seeds_of(name)[0], Path(folder) / "seed"), SITES[0])
             if "path" in asked:
-                path, site = Path(asked["path"]), SITES[asked["site"]]
+                path, site = Path(asked["path"]), declared_by(name) or SITES[asked["site"]]
             else:
                 case = mutated(name, asked["number"], asked["seed"])
                 (Path(folder) / "case").mkdir()
