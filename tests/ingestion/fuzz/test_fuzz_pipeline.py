@@ -35,6 +35,7 @@ def mutated_files(source: str, folder: Path) -> Iterator[tuple[Path, Site]]:
     """Files in a folder each, in the landing folder of their site; none with the content of another."""
     names = [name for name, (of, _) in formats().items() if of == source]
     seen: set[str] = set()
+    sites: list[Site] = []
     for number in range(-(-FILES // len(names))):
         for name in names:
             case = mutated(name, number, SEED)
@@ -44,6 +45,10 @@ def mutated_files(source: str, folder: Path) -> Iterator[tuple[Path, Site]]:
                 continue
             seen.add(digest)
             site = case.site or SITES[0]
+            if site not in sites:
+                sites.append(site)
+            # Two seeds may declare other things of the same hospital.
+            site = site.model_copy(update={"site_id": f"hospital{sites.index(site)}"})
             place = folder / site.site_id / f"{name}-{number}"
             place.mkdir(parents=True)
             yield written(case, place), site
