@@ -42,6 +42,7 @@ _RECORD_LINE = re.compile(r"^([\w.-]+)(?:/(\d+))?[ \t]+(\d+)(?:[ \t]+[\d.eE+-]+(
 _MIMIC_MATCHED = re.compile(r"^([sp]\d{4,8})-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}n?$")
 _LONGEST_NAME_BYTES = 250
 """What file systems allow is 255, with the ending."""
+_YEAR_MICROS = 365.25 * 86_400 * 1e6
 _NO_FILE = "~"  # a segment or signal that was not recorded
 # What `wfdb` lets through where a header lies or a signal file is cut.
 _WFDB_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, OSError, MemoryError)
@@ -156,6 +157,8 @@ def _micros(record: Any, n: int, site: Site) -> npt.NDArray[np.int64]:
     # Headers cut the frequency (0.0166666666667): a minute is a minute, or a long record drifts.
     if abs(period - round(period)) < 1e-9 * period:
         period = round(period)
+    if begin.year + n * period / _YEAR_MICROS > 9999:
+        raise FileError("The WFDB record reaches beyond the year 9999; expected a sampling frequency of numerics.")
     # Not through datetime.timestamp(), whose doubles have no microseconds left in the year 2896.
     since = begin - DAY_ZERO
     epoch = int(DAY_ZERO.timestamp()) * 1_000_000 + (since.days * 86_400 + since.seconds) * 1_000_000

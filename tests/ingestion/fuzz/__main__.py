@@ -24,19 +24,19 @@ MODULE = "python -m tests.ingestion.fuzz"
 
 @dataclass
 class Tally:
-    """Of one format. failures: by kind, how often and the number of the first case."""
+    """Of one format. slowest: seconds and the case's number. failures: by kind, how often, and the first case."""
 
     cases: int = 0
     records: int = 0
     refused: int = 0
-    slowest: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)
     failures: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
     def add(self, number: int, outcome: Outcome) -> None:
         self.cases += 1
         self.records += outcome.records
         self.refused += bool(outcome.refusals)
-        self.slowest = max(self.slowest, outcome.seconds)
+        self.slowest = max(self.slowest, (outcome.seconds, number))
         for failure in outcome.failures:
             # The place tells one defect from another, not what was in the file.
             kind = re.sub(r"\(['\"].*['\"]\)|: .*", "", failure)
@@ -85,10 +85,10 @@ def run(names: list[str], numbers: range, seed: int, budget_seconds: float, work
 
 def report(tallies: dict[str, Tally], seed: int) -> Iterator[str]:
     """A line for each format, then for each kind of failure where its file is and how to read it again."""
-    yield f"{'format':30}{'files':>8}{'records':>12}{'refused':>9}{'slowest s':>11}{'failures':>10}"
+    yield f"{'format':30}{'files':>8}{'records':>12}{'refused':>9}{'slowest s':>11}{'case':>7}{'failures':>10}"
     for name, t in tallies.items():
         failed = sum(n for n, _, _ in t.failures.values())
-        yield f"{name:30}{t.cases:>8,}{t.records:>12,}{t.refused:>9,}{t.slowest:>11.2f}{failed:>10}"
+        yield f"{name:30}{t.cases:>8,}{t.records:>12,}{t.refused:>9,}{t.slowest[0]:>11.2f}{t.slowest[1]:>7}{failed:>10}"
     for name, t in tallies.items():
         for n, number, text in t.failures.values():
             folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-{number}-"))

@@ -53,7 +53,8 @@ def damaged_gzip(content: bytes, rng: random.Random) -> bytes:
         return content + rng.choice((content, b"\x00" * 20, b"garbage", content[:30]))
     if draw < 0.2:
         return gzip.compress(gzip.compress(inside, mtime=0), mtime=0)
-    return gzip.compress(damaged_text(inside, rng), 1, mtime=0)
+    made = damaged_text(inside, rng) if is_text(inside) else damaged_bytes(inside, rng)
+    return gzip.compress(made, 1, mtime=0)
 
 
 def damaged_zip(content: bytes, rng: random.Random) -> bytes:
