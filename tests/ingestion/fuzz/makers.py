@@ -79,6 +79,20 @@ def bioplex_xlsx() -> list[Seed]:
     ]
 
 
+TIMELINE = (
+    ("PATIENT_ID", "START_DATE", "STOP_DATE", "EVENT_TYPE", "TREATMENT_TYPE", "SUBTYPE", "AGENT", "REMARKS"),
+    (f"{CANARY}1", "10", "52", "TREATMENT", "Medical Therapy", "Chemotherapy", "Temozolomide", CANARY),
+    (f"{CANARY}1", "10", "52", "TREATMENT", "Radiation Therapy", "WPRT", "60 Gy", ""),
+    (f"{CANARY}2", "-3", "", "SURGERY", "", "Resection", "", ""),
+    (f"{CANARY}2", CANARY_NUMBER, "9", "TREATMENT", CANARY, "", "Erlotinib", ""),
+    (f"{CANARY}2", CANARY, "9", "TREATMENT", "Chemotherapy", "", "", ""),
+)
+
+
+def timeline() -> list[Seed]:
+    return [Seed("data_timeline.txt", "".join("\t".join(row) + "\n" for row in TIMELINE).encode())]
+
+
 def zetaview() -> list[Seed]:
     from tests.ingestion.exosome.generated import Capture
     from tests.ingestion.exosome.generated import zetaview as written
@@ -196,6 +210,7 @@ MORE = {
     "zetaview_txt": zetaview,
     "exosome_cargo_csv": cargo,
     "vcf": vcf,
+    "cbioportal_timeline": timeline,
     "fhir": fhir,
     "hl7_oru": hl7,
     "vital_file": vital_file,
