@@ -32,7 +32,9 @@ class Tally:
     slowest: tuple[float, int] = (0.0, 0)
     failures: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
-    def add(self, number: int, outcome: Outcome) -> None:
+    def add(self, number: int, outcome: Outcome) -> list[str]:
+        """Counts a case; returns failures of a kind not seen before."""
+        before = set(self.failures)
         self.cases += 1
         self.records += outcome.records
         self.refused += bool(outcome.refusals)
@@ -42,6 +44,7 @@ class Tally:
             kind = re.sub(r"\(['\"].*['\"]\)|: .*", "", failure)
             n, first, text = self.failures.get(kind, (0, number, failure))
             self.failures[kind] = (n + 1, first, text)
+        return [text for kind, (_, _, text) in self.failures.items() if kind not in before]
 
 
 def run(names: list[str], numbers: range, seed: int, budget_seconds: float, workers: int) -> dict[str, Tally]:
@@ -63,7 +66,8 @@ def run(names: list[str], numbers: range, seed: int, budget_seconds: float, work
                     return
                 outcome = worker.run({"format": name, "number": number, "seed": seed})
                 with lock:
-                    tallies[name].add(number, outcome)
+                    for failure in tallies[name].add(number, outcome):
+                        print(f"{name}, case {number}: {failure}", flush=True)  # noqa: T201
 
     threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
