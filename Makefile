@@ -5,6 +5,7 @@ PYTHON := $(shell command -v python3.11 || command -v python3.12 || command -v p
 UV_VERSION := 0.13.9
 LAKE ?= lake
 LANDING ?= landing
+PER_FORMAT ?= 2000
 READY := .venv/oncolake/ready
 RUN := .venv/bin
 
@@ -39,6 +40,12 @@ test-fast: $(READY)
 test-slow: $(READY)
 	@$(RUN)/python -m pytest -q -m slow
 
+kill-matrix: $(READY) ## SIGKILL at every point of an ingest and at random moments, each run again; about half an hour
+	@$(RUN)/python -m tests.ingestion.matrix
+
+fuzz: $(READY) ## 2,000 mutated files for every reader; PER_FORMAT=200 for fewer
+	@$(RUN)/python -m tests.ingestion.fuzz --per-format $(PER_FORMAT)
+
 check: $(READY) ## ruff, mypy, the one-way street of imports, and that generated docs are fresh
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
@@ -56,4 +63,4 @@ format: $(READY) ## formats the code
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui test test-fast test-slow check docs format clean
+.PHONY: help setup demo ui test test-fast test-slow kill-matrix fuzz check docs format clean

@@ -4,8 +4,8 @@ A day of one patient at one value a second in ten signals is close to a million 
 millions of rows: nothing here loops in Python over the cells of a regular file.
 """
 
-import csv
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from pyarrow import csv as pacsv
 from infra.errors import FileError
 from infra.settings import Site
 from ingestion.decimals import NUMBER, with_points
-from ingestion.text import read_delimited, separator_of
+from ingestion.text import cells_of, read_delimited, separator_of
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "--", "---", "--.-")
 """Cells that say 'no value' in tables of numbers."""
@@ -66,7 +66,7 @@ def header_cells(line: str) -> list[str]:
     separator = separator_of(line)
     if separator == "\t":  # there, quotes are ordinary characters
         return [cell.strip() for cell in line.split("\t")]
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    return [cell.strip() for cell in cells_of(line, separator)]
 
 
 def header_of(lines: Iterable[str]) -> list[str]:
@@ -88,9 +88,10 @@ def read_columns(text: str) -> TextColumns:
     names = cells[: max((i + 1 for i, name in enumerate(cells) if name), default=0)]
     if not names:
         raise FileError("The header line holds no names of columns.")
-    twice = sorted({n for n in names if names.count(n) > 1} | ({""} if "" in names else set()))
-    if twice:
-        raise FileError(f"The header has {'a name twice' if twice[0] else 'a column without a name'}.")
+    if "" in names:
+        raise FileError("The header has a column without a name.")
+    if max(Counter(names).values()) > 1:
+        raise FileError("The header has a name twice.")
     positions = [str(i) for i in range(len(cells))]
     try:
         table = pacsv.read_csv(

@@ -17,7 +17,7 @@ def carry(raw: DataFrame) -> list[Column]:
 
 
 def number(text: Column, decimal_mark: str | None = None) -> Column:
-    """Text as a double: decimal point or comma, exponents; null where it is no number. 'NaN' is no number.
+    """Text as a double: decimal point or comma, exponents; null where it is no number. 'NaN' and '1e999' are none.
 
     decimal_mark: what the site declares. Without it a comma before three digits (1,234) can be read two ways and gives
     null; under a point it groups thousands.
@@ -30,12 +30,23 @@ def number(text: Column, decimal_mark: str | None = None) -> Column:
         value = F.when(trimmed.rlike(OPEN_COMMA), value).otherwise(
             F.regexp_replace(trimmed, ",", ".").try_cast("double")
         )
-    return F.when(~F.isnan(value), value)
+    # To Spark NaN is the greatest of all numbers.
+    return F.when(F.abs(value) < float("inf"), value)
 
 
 def whole_number(text: Column) -> Column:
     """Text as a bigint; null where it is none."""
     return F.trim(text).try_cast("bigint")
+
+
+def as_int(value: Column) -> Column:
+    """A number without its fraction; null where it is beyond an int, on which a plain cast ends the whole batch."""
+    return value.try_cast("int")
+
+
+def beyond_int(value: Column, name: str) -> tuple[Column, str]:
+    """The problem of numbers of which `as_int` makes nothing."""
+    return value.isNotNull() & as_int(value).isNull(), f"{name} is beyond what a count can be"
 
 
 def with_problems(frame: DataFrame, problems: Iterable[tuple[Column, str]]) -> DataFrame:

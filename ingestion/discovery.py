@@ -104,15 +104,22 @@ def _examine(source: Source, found: Found, site: Site | None) -> Found:
             size_bytes=probe.size,
             file_id=_content_id([found.path, *companions]),
         )
-    except FileError as error:
-        return replace(found, reason=str(error))
-    except OSError as error:
-        return replace(found, reason=f"The file cannot be read ({error.strerror}).")
+    except Exception as error:  # one odd file must not stop the others
+        return replace(found, reason=_reason_of(error))
     if format_ is None:
         looked_for = "; ".join(f"{f.name} ({f.looked_for})" for f in source.formats)
         kind = "binary" if probe.is_binary else "text"
         return replace(found, reason=f"No {source.name} format knows this {kind} file; looked for {looked_for}.")
     return found
+
+
+def _reason_of(error: Exception) -> str:
+    """Why a file cannot be looked at. The words of an error that is none of ours may quote a cell: its kind only."""
+    if isinstance(error, FileError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"The file cannot be read ({error.strerror})."
+    return f"The file could not be recognised ({type(error).__name__}); this is a defect of oncolake."
 
 
 def _content_id(paths: Sequence[Path]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from infra.errors import FileError
 
 SEPARATORS = (",", ";", "\t", "|")
+csv.field_size_limit(10_000_000)
 
 
 def is_binary(head: bytes) -> bool:
@@ -38,7 +40,15 @@ def decode(content: bytes) -> str:
 
 def separator_of(line: str) -> str:
     """The separator of a header line: the candidate that splits it (outside quotes) into the most fields."""
-    return max(SEPARATORS, key=lambda s: len(next(csv.reader([line], delimiter=s), [])))
+    return max(SEPARATORS, key=lambda s: len(cells_of(line, s)))
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """The cells of one line, with quotes around those that need them. Raises FileError where a cell is beyond 10 MB."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error as error:
+        raise FileError("A line of the text cannot be split into cells; expected cells of at most 10 MB.") from error
 
 
 @dataclass(frozen=True)
@@ -78,15 +88,16 @@ def read_delimited(text: str, separator: str | None = None, skip_prefix: str | N
         body = "\n".join(line for line in lines[start:] if not line.startswith(skip_prefix))
     # A stray quote must not swallow the rest of a tab-separated file: there, quotes are ordinary characters.
     quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    csv.field_size_limit(10_000_000)
     try:
         rows = csv.reader(io.StringIO(body), delimiter=separator, quoting=quoting)
         header = [name.strip() for name in next(rows)]
         while header and not header[-1]:
             header.pop()
-        twice = sorted({n for n in header if header.count(n) > 1})
-        if twice:
-            raise FileError(f"The header names column {twice[0] or 'without a name'} twice; expected each once.")
+        name, n = Counter(header).most_common(1)[0] if header else ("", 0)
+        if n > 1:
+            # By its place: in a file that lost its header this is a cell.
+            at = header.index(name) + 1
+            raise FileError(f"The header has the name of column {at} twice; expected each name once.")
         width = len(header)
         cells: list[list[str | None]] = []
         problems: list[str | None] = []

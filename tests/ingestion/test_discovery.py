@@ -1,6 +1,7 @@
 """Which files there are: recognised, hashed, and each refusal in a sentence; names stay outside."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from infra.pseudonyms import Pseudonymiser
 from ingestion.discovery import ENDINGS, Delivery, Found, discover
+from ingestion.format import Probe
 from ingestion.registry import SOURCES
 
 VITALS = SOURCES["vitals"]
@@ -47,6 +49,20 @@ def test_each_file_is_known_or_refused_in_one_sentence(tmp_path: Path) -> None:
     assert not any("Durand" in r for r in reasons.values())
     with pytest.raises(ValueError, match="no key"):
         _ = named["nowhere", "local"].key
+
+
+def test_a_file_that_a_recogniser_fails_on_does_not_stop_the_others(tmp_path: Path) -> None:
+    def fail(probe: Probe) -> bool:
+        if "odd" in probe.name:
+            raise KeyError("Durand")
+        return False
+
+    for name in ("odd.csv", "good.csv"):
+        (tmp_path / name).write_text(WIDE)
+    failing = replace(VITALS.formats[0], recognise=fail)
+    good, odd = discover(replace(VITALS, formats=(failing, *VITALS.formats[1:])), [Delivery(tmp_path)])
+    assert good.format is not None and good.format.name == "vitals_wide_csv"
+    assert odd.reason == "The file could not be recognised (KeyError); this is a defect of oncolake."
 
 
 def test_an_empty_folder_holds_no_file(tmp_path: Path) -> None:

@@ -1,22 +1,18 @@
 """The pipeline end to end on small files: accounting, repetition, refusals, privacy, interruption, company."""
 
-import signal
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from infra.errors import MachineError, UsageError
+from infra.errors import UsageError
 from infra.lake import Lake
 from infra.settings import Settings, Site
 from ingestion import ledger, pipeline
 from ingestion.pipeline import ingest
 from ingestion.status import lake_status
 from quality.quarantine import quarantined
-from tests.ingestion.lakes import KEY, SETTINGS, decoded, deliver, no_session, rows, state, wide
+from tests.ingestion.lakes import KEY, SETTINGS, decoded, deliver, no_session, rows, wide
 
 ROOT = Path(__file__).resolve().parents[2]
 slow = pytest.mark.slow
@@ -135,68 +131,3 @@ def test_a_file_refused_for_its_dates_enters_once_its_site_is_declared(spark: Sp
     }
     assert report.tables["vital_sign"].rows_added == 2
     assert len(rows(lake)) == 5  # what the answer says is in the table
-
-
-def child(lake: Lake, landing: Path, point: str = "") -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.ingestion.child", lake.root, str(landing), point]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
-@slow
-@pytest.mark.usefixtures("no_expectations")
-def test_an_interrupted_ingestion_run_again_ends_like_an_undisturbed_one(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    landing = tmp_path / "landing"
-    landing.mkdir()
-    (landing / "monday.csv").write_text(MONDAY)
-    (landing / "tuesday.csv").write_text(TUESDAY)
-    killed, failed, undisturbed = (Lake.at(tmp_path / name) for name in ("killed", "failed", "undisturbed"))
-    process = child(killed, landing, "after the first append")
-
-    deliver(undisturbed, [landing], lambda: spark)
-    expected = state(undisturbed)
-    assert {name: len(found) for name, found in expected.items()} == {
-        "silver vital_sign": 7,
-        "quarantine vital_sign": 3,
-        "ledger": 2,
-    }
-
-    def full(*_: object) -> None:
-        raise MachineError("The disk is full.")
-
-    with monkeypatch.context() as patched, pytest.raises(MachineError):
-        patched.setattr(ledger, "record", full)
-        deliver(failed, [landing], lambda: spark)
-
-    _, said = process.communicate(timeout=180)
-    assert process.returncode == -signal.SIGKILL, said
-    for lake, already in ((killed, ["silver vital_sign"]), (failed, ["silver vital_sign", "quarantine vital_sign"])):
-        half = state(lake)
-        assert list(half) == already
-        assert all(half[name] == expected[name] for name in already)
-        _, files = deliver(lake, [landing], lambda: spark)
-        assert {f.status for f in files.values()} == {"ingested"}
-        assert state(lake) == expected
-
-
-@slow
-@pytest.mark.usefixtures("no_expectations")
-def test_two_processes_at_once_lose_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    lake, landings = Lake.at(tmp_path / "lake"), [tmp_path / "ours", tmp_path / "theirs"]
-    for landing in landings:
-        landing.mkdir()
-        minutes = (f"2024-03-25T10:{m:02}:00Z,7{m % 10},80" for m in range(20))
-        (landing / "a.csv").write_text(wide(landing.name, *minutes))
-    other = child(lake, landings[1])
-    # Ours begins while the other's session starts, and goes on, a file at a time, until the other has written.
-    n = 0
-    while other.poll() is None or n == 0:
-        (landings[0] / "a.csv").write_text(wide("ours", f"2024-03-25T{10 + n // 60}:{n % 60:02}:00Z,70,80"))
-        deliver(lake, [landings[0]], lambda: spark)
-        n += 1
-    assert other.stderr is not None
-    assert other.wait() == 0, other.stderr.read()
-    cases = Counter(row["case_id"] for row in rows(lake))
-    assert cases == {SETTINGS.pseudonymiser.identifier("paris", c): k for c, k in (("ours", 2 * n), ("theirs", 40))}
-    assert sum(r["accepted"] for r in ledger.entries(lake).to_pylist()) == 2 * n + 40

@@ -1,11 +1,14 @@
 """Text of any encoding, line end and separator."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import FileError
-from ingestion.text import decode, is_binary, read_delimited, separator_of
+from ingestion.columnar import TextColumns, read_columns
+from ingestion.text import Delimited, decode, is_binary, read_delimited, separator_of
 
 LETTERS = [bytes([b]).decode("cp1252") for b in range(128, 256) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
 WINDOWS = [chr(c) for c in range(32, 127)] + LETTERS
@@ -69,11 +72,30 @@ def test_rows_that_do_not_fit_keep_what_they_have_and_say_so() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no header line"), ("\n \n", "no header line"), ("a,b,a\n1,2,3", "names column a twice")],
+    [("", "no header line"), ("\n \n", "no header line"), ("a,b,a\n1,2,3", "the name of column 1 twice")],
 )
 def test_text_that_is_no_table_is_refused(text: str, said: str) -> None:
     with pytest.raises(FileError, match=said):
         read_delimited(text)
+
+
+@pytest.mark.parametrize("read", [read_delimited, read_columns])
+def test_a_header_of_many_names_is_no_reason_to_hang(read: Callable[[str], Delimited | TextColumns]) -> None:
+    """A file that lost its line ends is one header of a million cells: counted once, not each against each."""
+    names = [f"n{i}" for i in range(150_000)]
+    assert len(read(",".join(names) + "\n1\n").columns) == 150_000
+    with pytest.raises(FileError, match="twice"):
+        read(",".join([*names, "n7"]) + "\n1\n")
+
+
+def test_a_long_header_cell_is_read_and_a_name_given_twice_is_not_quoted() -> None:
+    """Of a file that lost its header line, the names are cells of the first record."""
+    assert list(read_columns("x" * 500_000 + ",b\n1,2\n").columns)[1] == "b"
+    with pytest.raises(FileError) as refused:
+        read_delimited("Durand,Durand,40\nDurand,Marie,50\n")
+    assert "Durand" not in str(refused.value)
+    with pytest.raises(FileError, match="at most 10 MB"):
+        separator_of("x" * 10_000_001)
 
 
 @pytest.mark.parametrize(("line", "separator"), [("a", ","), ("a;b,c;d", ";"), ("a\tb", "\t"), ('"a,b,c"|d', "|")])

@@ -8,11 +8,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from infra.settings import Site
-from ingestion.conforming import carry, known_after, number, unreadable_number, with_problems
+from ingestion.conforming import as_int, beyond_int, carry, known_after, number, unreadable_number, with_problems
 from ingestion.dates import DAY_ZERO
 from ingestion.sources.cbioportal.raw import ENDPOINTS, SAMPLE_MARKERS, SampleMarker
 
 DAYS_PER_MONTH = 30.4375
+MOST_MONTHS = 200 * 12
 
 
 def conform_profiled_sample(profiled_sample: DataFrame, site: Site) -> dict[str, DataFrame]:
@@ -58,6 +59,8 @@ def conform_cbioportal_patient(cbioportal_patient: DataFrame, site: Site) -> dic
         [
             *unreadable_number(cbioportal_patient, "age", *months),
             *((number(F.col(m)) < 0, f"{m} is before day 0") for m in months),
+            *((number(F.col(m)) > MOST_MONTHS, f"{m} is more than 200 years") for m in months),
+            beyond_int(number(F.col("age")), "age"),
         ],
     )
     day_zero, known_time = _day_zero(), known_after(_day_zero(), site.delay_days("clinical"))
@@ -65,7 +68,7 @@ def conform_cbioportal_patient(cbioportal_patient: DataFrame, site: Site) -> dic
         *carry(rows),
         "patient_id",
         "sex",
-        (F.lit(DAY_ZERO.year) - F.floor(number(F.col("age"))).cast("int")).alias("birth_year"),
+        as_int(F.ceil(DAY_ZERO.year - number(F.col("age")))).alias("birth_year"),
         day_zero.alias("event_time"),
         known_time.alias("known_time"),
     )
@@ -118,7 +121,9 @@ def _day_zero() -> Column:
 
 
 def _endpoint(endpoint: str) -> Column:
-    days = number(F.col(f"{endpoint.lower()}_months")) * F.lit(DAYS_PER_MONTH)
+    months = number(F.col(f"{endpoint.lower()}_months"))
+    # Beyond it the record is refused; an interval that does not fit ends the whole batch.
+    days = F.when(F.abs(months) <= MOST_MONTHS, months) * DAYS_PER_MONTH
     zero = F.lit(0)
     return F.struct(
         F.lit(endpoint).alias("endpoint"),

@@ -31,7 +31,7 @@ def is_olink_explore(probe: Probe) -> bool:
             schema = pq.read_schema(BytesIO(probe.head))
         else:
             return False
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return False
     return set(_REQUIRED) <= {fold(name) for name in schema.names}
 
@@ -51,6 +51,8 @@ def _batches(stream: BinaryIO) -> Iterator[pa.RecordBatch]:
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
         raise FileError(f"The parquet file lacks {len(missing)} columns that are needed; expected {LOOKED_FOR}.")
+    if len(set(parquet.schema_arrow.names)) < len(parquet.schema_arrow.names):
+        raise FileError("The parquet file names a column twice; expected each once.")
     start = 0
     for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=list(names.values())):
         yield _raw(batch, names, start)

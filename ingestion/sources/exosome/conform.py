@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from infra.settings import Site
-from ingestion.conforming import carry, known_after, number, unreadable_number, with_problems
+from ingestion.conforming import as_int, beyond_int, carry, known_after, number, unreadable_number, with_problems
 
 _SIZES = ("mean_nm", "mode_nm", "sd_nm", "d10_nm", "d50_nm", "d90_nm")
 AVERAGE = "average"
@@ -33,7 +33,8 @@ def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
     """
     delay, mark = site.delay_days("exosome"), site.decimal_mark
     numeric = ("dilution_factor", "concentration_per_ml", "valid_tracks", *_SIZES)
-    frame = with_problems(raw, unreadable_number(raw, *numeric, decimal_mark=mark))
+    unreadable = unreadable_number(raw, *numeric, decimal_mark=mark)
+    frame = with_problems(raw, [*unreadable, beyond_int(number(F.col("valid_tracks"), mark), "valid_tracks")])
     return {
         "exosome_measurement": frame.select(
             *carry(frame),
@@ -44,7 +45,7 @@ def conform_nta_video(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
             "measured_time",
             number(F.col("concentration_per_ml"), mark).alias("concentration_per_ml"),
             *(number(F.col(name), mark).alias(name) for name in _SIZES),
-            number(F.col("valid_tracks"), mark).cast("int").alias("valid_tracks"),
+            as_int(number(F.col("valid_tracks"), mark)).alias("valid_tracks"),
             "validity",
             number(F.col("dilution_factor"), mark).alias("dilution_factor"),
             "is_dilution_applied",

@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from infra.settings import Site
-from ingestion.conforming import carry, known_after, number, unreadable_number, with_problems
+from ingestion.conforming import as_int, beyond_int, carry, known_after, number, unreadable_number, with_problems
 
 _NUMBERS = ("field_strength", "echo_time", "repetition_time", "slice_thickness", "pixel_spacing")
 _GAUSS_PER_TESLA = 10_000
@@ -32,9 +32,15 @@ def conform_dicom_instance(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
 
 def conform_idc_series(raw: DataFrame, site: Site) -> dict[str, DataFrame]:
     """{imaging_series: a row for each series of the index}."""
+    n_instances = F.col("n_instances")
+    frame = with_problems(raw, [beyond_int(n_instances, "instanceCount")])
     return {
-        "imaging_series": raw.select(
-            *carry(raw), *_series_columns(), F.col("collection_id"), F.col("n_instances").cast("int"), *_times(site)
+        "imaging_series": frame.select(
+            *carry(frame),
+            *_series_columns(),
+            "collection_id",
+            as_int(n_instances).alias("n_instances"),
+            *_times(site),
         )
     }
 

@@ -66,6 +66,8 @@ def read_idc_index(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             missing = sorted(set(REQUIRED) - set(columns))
             if missing:
                 raise FileError(f"The Parquet file has no column {missing[0]}; expected the columns of an IDC index.")
+            if len(set(parquet.schema_arrow.names)) < len(parquet.schema_arrow.names):
+                raise FileError("The Parquet file names a column twice; expected each once.")
             for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=columns):
                 yield _records(batch, first_row, site)
                 first_row += batch.num_rows

@@ -4,6 +4,7 @@ https://docs.gdc.cancer.gov/Data/File_Formats/MAF_Format/
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 
@@ -50,6 +51,8 @@ _PLAIN = {
     "vaf_percent": ("i_TumorVAF_WU",),
 }
 _GZIP = b"\x1f\x8b"
+_MOST_SWELLING = 100
+_LEAST_LIMIT_BYTES = 16_000_000
 _BATCH_ROWS = 65_536
 
 
@@ -77,10 +80,20 @@ def _recognise(probe: Probe) -> bool:
 
 
 def _gunzipped(content: bytes) -> bytes:
+    """Raises FileError where the gzip file is damaged, or swells as no table of mutations does."""
+    if not content.startswith(_GZIP):
+        return content
+    limit = max(_LEAST_LIMIT_BYTES, _MOST_SWELLING * len(content))
     try:
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        with gzip.open(io.BytesIO(content)) as stream:
+            text = stream.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise FileError("The gzip file is cut or damaged; expected a whole one.") from error
+    if len(text) > limit:
+        raise FileError(
+            f"The gzip file holds more than {_MOST_SWELLING} times its size; expected a table, which holds about 10."
+        )
+    return text
 
 
 def read_maf(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:

@@ -40,6 +40,9 @@ MAX_NUMERICS_HZ = 2.0
 
 _RECORD_LINE = re.compile(r"^([\w.-]+)(?:/(\d+))?[ \t]+(\d+)(?:[ \t]+[\d.eE+-]+(?:/\S+)?.*)?$")
 _MIMIC_MATCHED = re.compile(r"^([sp]\d{4,8})-\d{4}-\d{2}-\d{2}-\d{2}-\d{2}n?$")
+_LONGEST_NAME_BYTES = 250
+"""What file systems allow is 255, with the ending."""
+_YEAR_MICROS = 365.25 * 86_400 * 1e6
 _NO_FILE = "~"  # a segment or signal that was not recorded
 # What `wfdb` lets through where a header lies or a signal file is cut.
 _WFDB_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, OSError, MemoryError)
@@ -73,7 +76,7 @@ def companions(header: Path) -> list[Path]:
         if name == _NO_FILE:
             continue
         path = header.parent / (f"{name}.hea" if record[2] else name)
-        if Path(name).name != name or not path.is_file():
+        if Path(name).name != name or len(name.encode()) > _LONGEST_NAME_BYTES or not path.is_file():
             raise FileError("The WFDB header names a signal file or segment that is not in its folder.")
         found.append(path)
         if record[2] and path != header:
@@ -112,7 +115,8 @@ def read_wfdb(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
             raise FileError(
                 "The WFDB header and its signal files cannot be read together; one of them is cut or damaged."
             ) from error
-    names, units = record.sig_name or [], record.units or []
+    # A signal line may end before the name.
+    names, units = [name or "" for name in record.sig_name or []], record.units or []
     if signals.ndim != 2 or not signals.shape[1] == len(names) == len(units):
         raise FileError("The WFDB header names more or fewer signals than its signal files hold.")
     known = [(i, name, signal) for i, name in enumerate(names) if (signal := signal_of(name))]
@@ -153,6 +157,8 @@ def _micros(record: Any, n: int, site: Site) -> npt.NDArray[np.int64]:
     # Headers cut the frequency (0.0166666666667): a minute is a minute, or a long record drifts.
     if abs(period - round(period)) < 1e-9 * period:
         period = round(period)
+    if begin.year + n * period / _YEAR_MICROS > 9999:
+        raise FileError("The WFDB record reaches beyond the year 9999; expected a sampling frequency of numerics.")
     # Not through datetime.timestamp(), whose doubles have no microseconds left in the year 2896.
     since = begin - DAY_ZERO
     epoch = int(DAY_ZERO.timestamp()) * 1_000_000 + (since.days * 86_400 + since.seconds) * 1_000_000

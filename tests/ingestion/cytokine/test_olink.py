@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.errors import FileError
 from infra.settings import Site
-from ingestion.format import Format, RawFile
+from ingestion.format import Format, Probe, RawFile
 from ingestion.sources.cytokine.olink import qc_state, replicate_numbers
 from ingestion.sources.cytokine.olink_explore import BATCH_ROWS, OLINK_EXPLORE
 from ingestion.sources.cytokine.olink_long import OLINK_LONG
@@ -218,6 +218,18 @@ def test_large_explore_files_come_in_batches_that_count_on() -> None:
     assert [batch.num_rows for batch in batches] == [BATCH_ROWS, BATCH_ROWS, 3]
     assert pa.concat_arrays([batch["file_row"] for batch in batches]).to_pylist() == list(range(n))
     assert batches[2]["value"].to_pylist() == [1.5, None, -1.25]
+
+
+def test_an_explore_file_with_a_column_twice_is_refused() -> None:
+    table = explore_table()
+    with pytest.raises(FileError, match="names a column twice"):
+        read(OLINK_EXPLORE, parquet(table.append_column("OlinkID", table["OlinkID"])))
+
+
+def test_an_explore_file_whose_schema_is_no_text_is_not_known() -> None:
+    content = parquet(explore_table())
+    at = content.index(b"SampleID")
+    assert not OLINK_EXPLORE.recognise(Probe.of("a.parquet", content[:at] + b"\xff" + content[at + 1 :]))
 
 
 def test_an_explore_file_without_rows_has_no_records() -> None:

@@ -68,6 +68,16 @@ def test_videos_and_average_become_rows(spark: "SparkSession") -> None:
     }
 
 
+def test_a_count_that_is_none_is_one_bad_record(spark: "SparkSession") -> None:
+    summary = nta_summary().replace("Valid Tracks,96,96", "Valid Tracks,9e18,1e999")
+    assert summary != nta_summary()
+    rows = exosome_measurement(spark, summary.encode())
+    assert rows_of(rows, "valid_tracks", "problem")[:2] == [
+        (None, "valid_tracks is beyond what a count can be"),
+        (None, "valid_tracks is not a number"),
+    ]
+
+
 def test_a_capture_is_known_after_the_declared_delay(spark: "SparkSession") -> None:
     rows = exosome_measurement(spark, nta_summary().encode())
     [(measured, known, event), *_] = rows_of(rows, "measured_time", "known_time", "event_time")

@@ -74,6 +74,8 @@ def test_idc_series(spark: "SparkSession") -> None:
     assert (row["n_instances"], row["sequence_type"], row["collection_id"]) == (900, "DSC", "upenn_gbm")
     assert utc(row["event_time"]) == datetime(2011, 5, 1, tzinfo=UTC)
     assert utc(row["known_time"]) == datetime(2011, 5, 4, tzinfo=UTC)
+    [many] = conformed(spark, parquet({"instanceCount": 2**40}))["imaging_series"]
+    assert (many["n_instances"], many["problem"]) == (None, "instanceCount is beyond what a count can be")
     [late] = conformed(spark, parquet({"StudyDate": "2704-02-29", "SeriesDate": None}))["imaging_series"]
     assert utc(late["event_time"]) == datetime(2704, 2, 29, tzinfo=UTC)
 

@@ -100,6 +100,17 @@ def test_a_parquet_file_that_is_no_index_is_not_recognised(tmp_path: Path) -> No
     assert IDC_INDEX.recognise(Probe.at(path))
 
 
+@pytest.mark.parametrize("name", ["SeriesInstanceUID", "SeriesDescription", "somebody's own"])
+def test_a_column_that_is_there_twice_is_refused(name: str) -> None:
+    table = pq.read_table(BytesIO(parquet()))
+    for _ in range(2 - table.column_names.count(name)):
+        table = table.append_column(name, pa.array(["1.2.3"]))
+    out = BytesIO()
+    pq.write_table(table, out)
+    with pytest.raises(FileError, match="names a column twice"):
+        read(out.getvalue())
+
+
 def test_damaged_pages_are_refused() -> None:
     content = bytearray(parquet(*({"SeriesInstanceUID": f"1.2.{i}"} for i in range(1_000))))
     content[4:2_000] = bytes(1_996)

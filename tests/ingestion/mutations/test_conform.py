@@ -159,6 +159,27 @@ def test_the_laml_cohort(spark: SparkSession, shared_data: Path) -> None:
     assert (len(counts), len(mutated), sum(counts), median(mutated), max(counts)) == (193, 192, 1732, 9, 34)
 
 
+@pytest.mark.parametrize(
+    ("age", "months", "said"),
+    [
+        ("61", "9223372036854775808", "os_months is more than 200 years"),
+        ("61", "-1e300", "os_months is before day 0"),
+        ("9" * 40, "12", "age is beyond what a count can be"),
+        ("-2147483648", "12", None),
+        ("1e999", "1e999", "age is not a number; os_months is not a number"),
+    ],
+)
+def test_a_number_beyond_all_sense_is_one_bad_record(
+    spark: SparkSession, age: str, months: str, said: str | None
+) -> None:
+    """Spark's arithmetic ends the whole batch where a number does not fit."""
+    patients = f"#a\n#\n#\n#\nPATIENT_ID\tAGE\tOS_STATUS\tOS_MONTHS\nP1\t{age}\t1:DECEASED\t{months}\n"
+    frames = conformed(spark, SOURCE, {"data_clinical_patient.txt": patients.encode()}, SITE)
+    [(problem,)] = rows(frames["patient"], "problem")
+    assert problem == said
+    assert all(row.problem == said for row in frames["outcome"].collect())
+
+
 def test_clinical_files_of_a_study(spark: SparkSession) -> None:
     files = {
         "data_clinical_patient.txt": b"#a\tb\tc\td\te\tf\n#\n#\n#\n"

@@ -118,6 +118,13 @@ def test_a_cut_gzip_file_is_refused() -> None:
         read(content[:-100])
 
 
+def test_a_gzip_file_that_swells_without_end_is_refused() -> None:
+    bomb = gzip.compress(HEADER.encode() + b"TP53\t17\n" * 20_000_000, 1)
+    assert len(bomb) < 1_000_000
+    with pytest.raises(FileError, match="holds more than 100 times its size"):
+        read(bomb)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:

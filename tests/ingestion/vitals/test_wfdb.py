@@ -104,6 +104,25 @@ def test_a_signal_file_elsewhere_or_absent_is_refused(tmp_path: Path) -> None:
             companions(header)
 
 
+def test_a_signal_without_a_name_is_none_of_ours(tmp_path: Path) -> None:
+    header = write(tmp_path, "r1", [[70, 71], [72, 73]], "r1 2 1 2", ["1/bpm HR", "1/bpm HR"])
+    header.write_text("r1 2 1 2\nr1.dat 16\nr1.dat 16 1/bpm 16 0 0 0 0 HR\n")
+    assert [(r["signal"], r["value"]) for r in read(header)] == [("HR", 71.0), ("HR", 73.0)]
+
+
+def test_samples_beyond_all_time_are_refused(tmp_path: Path) -> None:
+    header = write(tmp_path, "r1", [[70]] * 30_000, "r1 1 0.0000001 30000", ["1/bpm HR"])
+    with pytest.raises(FileError, match="beyond the year 9999"):
+        read(header)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    header = tmp_path / "r1.hea"
+    header.write_text(f"r1 1 1 1\n{'x' * 5_000} 16 1/bpm 16 0 0 0 0 HR\n")
+    with pytest.raises(FileError, match="not in its folder"):
+        companions(header)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_headers_and_cut_signals_give_records_or_a_file_error(tmp_path: Path, data: st.DataObject) -> None:
