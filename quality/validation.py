@@ -19,6 +19,7 @@ from infra.locks import writing
 from infra.table import Table
 from infra.tables import TABLES
 from quality.gate import counted_checks
+from quality.outcomes import outcomes
 from quality.page import PAGE, write_page
 from quality.suite import suite
 
@@ -99,7 +100,7 @@ def validate(
             for (column, check), n, met in zip(TABLES[name].checks(), counts.by_check, verdicts[name], strict=True):
                 results.append(CheckResult(name, sentence(column.name, check), check.severity, counts.rows, n, met))
         _record(results, lake, source, batch_id)
-        write_page(docs_index(lake).parent, results_path(lake))
+        write_page(docs_index(lake).parent, results_path(lake), outcomes(lake))
     return results
 
 

@@ -1,0 +1,226 @@
+"""Checks between tables over the lake's present state: who is missing, and which times cannot be.
+
+Counts of patients or samples only, never who they are. Small tables (patients, specimens, treatments, outcomes) are
+read as their current view; large ones as they lie, in the two columns that matter, reduced to one number a patient or
+sample as they stream by. Reports give days and monitors seconds, so a time contradicts another only by a day or more.
+
+What a row shows alone is the gate's: a treatment that stops before it starts never gets here.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import deltalake
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from infra import delta
+from infra.checks import Severity
+from infra.current import current_arrow
+from infra.lake import Lake
+from infra.tables import TABLES
+from quality.drift import BatchCheck
+
+DAY: Final = 86_400_000_000
+"""In microseconds, as all times here."""
+
+LABORATORY: Final = tuple(
+    t.name for t in TABLES.values() if not t.is_timed and any(c.name == "sample_id" for c in t.columns)
+)
+"""Tables whose rows belong to samples."""
+OF_PATIENTS: Final = tuple(
+    t.name for t in TABLES.values() if t.name != "patient" and any(c.name == "patient_id" for c in t.columns)
+)
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """A check between tables. table: where what it counts lies; words: what is counted.
+
+    needs: the other tables, without which there is nothing to say; also: one that need not be there, and matters.
+    """
+
+    definition: str
+    severity: Severity
+    table: str
+    needs: tuple[str, ...]
+    words: str
+    count: "Callable[[_Now, str], int]"
+    also: tuple[str, ...] = ()
+
+
+class _Now:
+    """What is in the lake, each part read once and only when asked for."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+
+    @cached_property
+    def deaths(self) -> dict[str, int]:
+        return self._outcomes("OS")
+
+    @cached_property
+    def progressions(self) -> dict[str, int]:
+        return self._outcomes("PFS")
+
+    @cached_property
+    def _outcome_rows(self) -> pa.Table:
+        return current_arrow(self.lake, "outcome")
+
+    def _outcomes(self, endpoint: str) -> dict[str, int]:
+        """By patient when it happened; of several assessments the earliest."""
+        rows = self._outcome_rows.filter((pc.field("endpoint") == endpoint) & pc.field("is_event"))
+        return _reduced([rows.to_batches()], "patient_id", "outcome_time", "min")
+
+    @cached_property
+    def specimens(self) -> pa.Table:
+        return current_arrow(self.lake, "specimen").select(["sample_id", "patient_id", "collected_time"])
+
+    @cached_property
+    def collected(self) -> dict[str, int]:
+        """By sample, when it was collected."""
+        return _reduced([self.specimens.to_batches()], "sample_id", "collected_time", "min")
+
+    @cached_property
+    def treatments(self) -> pa.Table:
+        return current_arrow(self.lake, "treatment").select(["patient_id", "kind", "start_time"])
+
+    def distinct(self, table: str, column: str) -> set[str]:
+        """Values of a column; of samples only patients' (no standards, controls, blanks)."""
+        found: set[str] = set()
+        for batch in self._stream(table, [column], _unknown(table)):
+            found.update(v for v in pc.unique(batch[column]).to_pylist() if v is not None)
+        return found
+
+    def extremes(self, table: str, key: str, time: str, how: str, after: int | None = None) -> dict[str, int]:
+        """By key the least or greatest time (us); after: of rows beyond it only, which lets whole files be skipped."""
+        where = _unknown(table)
+        if after is not None:
+            beyond = pc.field(time) > pa.scalar(after, pa.timestamp("us", tz="UTC"))
+            where = beyond if where is None else where & beyond
+        return _reduced(([b] for b in self._stream(table, [key, time], where)), key, time, how)
+
+    def _stream(self, table: str, columns: list[str], where: ds.Expression | None) -> Iterator[pa.RecordBatch]:
+        rows = deltalake.DeltaTable(self.lake.silver(table)).to_pyarrow_dataset()
+        yield from rows.to_batches(columns=columns, filter=where, batch_readahead=4, fragment_readahead=1)
+
+
+def _unknown(table: str) -> ds.Expression | None:
+    is_plate = any(c.name == "sample_type" for c in TABLES[table].columns)
+    return pc.field("sample_type") == "unknown" if is_plate else None
+
+
+def _reduced(
+    parts: "Iterator[list[pa.RecordBatch]] | list[list[pa.RecordBatch]]", key: str, time: str, how: str
+) -> dict[str, int]:
+    """By key the `min` or `max` of a time, in microseconds. Holds one number a key, whatever the rows."""
+    best = min if how == "min" else max
+    found: dict[str, int] = {}
+    for batches in parts:
+        if not sum(b.num_rows for b in batches):
+            continue
+        rows = pa.Table.from_batches(batches).select([key, time])
+        rows = pa.table({key: rows[key], time: rows[time].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())})
+        of_part = rows.group_by(key).aggregate([(time, how)])
+        for k, v in zip(of_part[key].to_pylist(), of_part[f"{time}_{how}"].to_pylist(), strict=True):
+            if k is not None and v is not None:
+                found[k] = best(v, found.get(k, v))
+    return found
+
+
+def _later(times: dict[str, int], limits: dict[str, int], by: int = DAY) -> int:
+    """How many have a time that lies more than `by` beyond their limit."""
+    return sum(1 for key, time in times.items() if key in limits and time > limits[key] + by)
+
+
+def _orphans(now: _Now, table: str) -> int:
+    known = set(now.collected) if delta.exists(now.lake.silver("specimen")) else set()
+    return len(now.distinct(table, "sample_id") - known)
+
+
+def _undeclared(now: _Now, table: str) -> int:
+    return len(now.distinct(table, "patient_id") - now.distinct("patient", "patient_id"))
+
+
+def _specimen_after_death(now: _Now, table: str) -> int:
+    return _later(_reduced([now.specimens.to_batches()], "patient_id", "collected_time", "max"), now.deaths)
+
+
+def _treatment_after_death(now: _Now, table: str) -> int:
+    return _later(_reduced([now.treatments.to_batches()], "patient_id", "start_time", "max"), now.deaths)
+
+
+def _event_after_death(now: _Now, table: str) -> int:
+    if not now.deaths:
+        return 0
+    first = min(now.deaths.values()) + DAY
+    return _later(now.extremes(table, "patient_id", "event_time", "max", after=first), now.deaths)
+
+
+def _progression_after_death(now: _Now, table: str) -> int:
+    return _later(now.progressions, now.deaths)
+
+
+def _fraction_after_progression(now: _Now, table: str) -> int:
+    fractions = now.treatments.filter(pc.field("kind") == "radiotherapy_fraction")
+    return _later(_reduced([fractions.to_batches()], "patient_id", "start_time", "min"), now.progressions)
+
+
+def _report_before_collection(now: _Now, table: str) -> int:
+    reported = now.extremes(table, "sample_id", "known_time", "min")
+    return sum(1 for sample, time in reported.items() if time < now.collected.get(sample, time) - DAY)
+
+
+CROSS_CHECKS: Final[tuple[CrossCheck, ...]] = (
+    *(
+        CrossCheck("orphans.specimen/1", "info", t, (), "samples wait for their specimen", _orphans, ("specimen",))
+        for t in LABORATORY
+    ),
+    *(
+        CrossCheck("orphans.patient/1", "warning", t, ("patient",), "patients are not declared", _undeclared)
+        for t in OF_PATIENTS
+    ),
+    *(
+        CrossCheck(
+            "order.report-before-collection/1", "warning", t, ("specimen",),
+            "samples were reported before they were collected", _report_before_collection,
+        )
+        for t in LABORATORY
+    ),
+    CrossCheck("order.specimen-after-death/1", "warning", "specimen", ("outcome",),
+               "patients have a specimen collected after death", _specimen_after_death),
+    CrossCheck("order.treatment-after-death/1", "warning", "treatment", ("outcome",),
+               "patients have a treatment that starts after death", _treatment_after_death),
+    CrossCheck("order.vital-sign-after-death/1", "warning", "vital_sign", ("outcome",),
+               "patients have a vital sign after death", _event_after_death),
+    CrossCheck("order.image-after-death/1", "warning", "imaging_series", ("outcome",),
+               "patients have an image after death", _event_after_death),
+    CrossCheck("order.progression-after-death/1", "warning", "outcome", (),
+               "patients have a progression after death", _progression_after_death),
+    # Re-irradiation follows a progression by intent: to be looked at, and mostly right.
+    CrossCheck("order.fraction-after-progression/1", "info", "treatment", ("outcome",),
+               "patients have their first radiotherapy fraction after a progression", _fraction_after_progression),
+)  # fmt: skip
+
+
+def cross_checks(lake: Lake, touched: Collection[str] | None = None) -> list[BatchCheck]:
+    """The checks between tables that are in the lake; touched: only those that one of these tables may have changed.
+
+    Memory grows with patients and samples, not with rows.
+    """
+    there = {name for name in TABLES if delta.exists(lake.silver(name))}
+    now = _Now(lake)
+    found = []
+    for check in CROSS_CHECKS:
+        involved = {check.table, *check.needs, *check.also}
+        if not {check.table, *check.needs} <= there or (touched is not None and not involved & set(touched)):
+            continue
+        n = check.count(now, check.table)
+        found.append(
+            BatchCheck(check.table, "", "", "", check.definition, check.severity, n == 0, float(n), 0.0, 1,
+                       f"{n:,} {check.words}.")
+        )  # fmt: skip
+    return found
