@@ -11,8 +11,8 @@ from infra.locks import writing
 from infra.logs import places
 from infra.tables import TABLES
 from quality import outcomes, profiles
-from quality.added import added_files, file_system
 from quality.cross import cross_checks
+from quality.datafiles import added_files, file_system
 from quality.drift import RAN, BatchCheck, Written, compare, quarantined_share
 from quality.page import write_page
 from quality.profiling import profile

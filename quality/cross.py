@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-import deltalake
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from infra import delta
 from infra.checks import Severity
 from infra.current import current_arrow
 from infra.lake import Lake
 from infra.tables import TABLES
+from quality.datafiles import all_files, coded_batches, codes, file_system, is_text, micros
 from quality.drift import BatchCheck
 
 DAY: Final = 86_400_000_000
 """In microseconds, as all times here."""
+_LAST: Final = np.iinfo(np.int64).max
 
 LABORATORY: Final = tuple(
     t.name for t in TABLES.values() if not t.is_timed and any(c.name == "sample_id" for c in t.columns)
@@ -73,7 +74,7 @@ class _Now:
     def _outcomes(self, endpoint: str) -> dict[str, int]:
         """By patient when it happened; of several assessments the earliest."""
         rows = self._outcome_rows.filter((pc.field("endpoint") == endpoint) & pc.field("is_event"))
-        return _reduced([rows.to_batches()], "patient_id", "outcome_time", "min")
+        return _reduced(rows, "patient_id", "outcome_time", "min")
 
     @cached_property
     def specimens(self) -> pa.Table:
@@ -82,7 +83,7 @@ class _Now:
     @cached_property
     def collected(self) -> dict[str, int]:
         """By sample, when it was collected."""
-        return _reduced([self.specimens.to_batches()], "sample_id", "collected_time", "min")
+        return _reduced(self.specimens, "sample_id", "collected_time", "min")
 
     @cached_property
     def treatments(self) -> pa.Table:
@@ -91,43 +92,45 @@ class _Now:
     def distinct(self, table: str, column: str) -> set[str]:
         """Values of a column; of samples only patients' (no standards, controls, blanks)."""
         found: set[str] = set()
-        for batch in self._stream(table, [column], _unknown(table)):
-            found.update(v for v in pc.unique(batch[column]).to_pylist() if v is not None)
+        for part in self._stream(table, [column]):
+            used = np.unique(codes(part[column]))
+            texts = part[column].dictionary.to_pylist()
+            found.update(texts[i] for i in used if i < len(texts))
         return found
 
     def extremes(self, table: str, key: str, time: str, how: str, after: int | None = None) -> dict[str, int]:
-        """By key the least or greatest time (us); after: of rows beyond it only, which lets whole files be skipped."""
-        where = _unknown(table)
-        if after is not None:
-            beyond = pc.field(time) > pa.scalar(after, pa.timestamp("us", tz="UTC"))
-            where = beyond if where is None else where & beyond
-        return _reduced(([b] for b in self._stream(table, [key, time], where)), key, time, how)
+        """By key the least or greatest time (us). after: where only later ones matter, files are skipped by it."""
+        found: dict[str, int] = {}
+        for part in self._stream(table, [key, time], after):
+            _reduce(found, part[key], micros(part[time]), how)
+        return found
 
-    def _stream(self, table: str, columns: list[str], where: ds.Expression | None) -> Iterator[pa.RecordBatch]:
-        rows = deltalake.DeltaTable(self.lake.silver(table)).to_pyarrow_dataset()
-        yield from rows.to_batches(columns=columns, filter=where, batch_readahead=4, fragment_readahead=1)
+    def _stream(self, table: str, columns: list[str], after: int | None = None) -> Iterator[pa.RecordBatch]:
+        path = self.lake.silver(table)
+        limit = None if after is None else pa.scalar(after, pa.timestamp("us", tz="UTC")).as_py()
+        is_plate = any(c.name == "sample_type" for c in TABLES[table].columns)
+        files = file_system(path)
+        for name in all_files(path, limit):
+            for part in coded_batches(files, name, [*columns, "sample_type"] if is_plate else columns):
+                yield part.filter(pa.array(is_text(part["sample_type"], "unknown"))) if is_plate else part
 
 
-def _unknown(table: str) -> ds.Expression | None:
-    is_plate = any(c.name == "sample_type" for c in TABLES[table].columns)
-    return pc.field("sample_type") == "unknown" if is_plate else None
+def _reduce(found: dict[str, int], keys: pa.DictionaryArray, times: pa.Array, how: str) -> None:
+    """Adds to `found` by key the `min` or `max` of the times. Holds one number a key, whatever the rows."""
+    best, start = (np.minimum, _LAST) if how == "min" else (np.maximum, -_LAST)
+    texts = keys.dictionary.to_pylist()
+    ends = np.full(len(texts) + 1, start, np.int64)
+    best.at(ends, codes(keys), times.fill_null(start).to_numpy(zero_copy_only=False))
+    for text, end in zip(texts, ends[:-1].tolist(), strict=True):
+        if end != start:
+            found[text] = int(best(end, found.get(text, end)))
 
 
-def _reduced(
-    parts: "Iterator[list[pa.RecordBatch]] | list[list[pa.RecordBatch]]", key: str, time: str, how: str
-) -> dict[str, int]:
-    """By key the `min` or `max` of a time, in microseconds. Holds one number a key, whatever the rows."""
-    best = min if how == "min" else max
+def _reduced(rows: pa.Table, key: str, time: str, how: str) -> dict[str, int]:
+    """By key the `min` or `max` of a time, in microseconds."""
     found: dict[str, int] = {}
-    for batches in parts:
-        if not sum(b.num_rows for b in batches):
-            continue
-        rows = pa.Table.from_batches(batches).select([key, time])
-        rows = pa.table({key: rows[key], time: rows[time].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())})
-        of_part = rows.group_by(key).aggregate([(time, how)])
-        for k, v in zip(of_part[key].to_pylist(), of_part[f"{time}_{how}"].to_pylist(), strict=True):
-            if k is not None and v is not None:
-                found[k] = best(v, found.get(k, v))
+    for part in rows.select([key, time]).to_batches():
+        _reduce(found, part[key].dictionary_encode(), micros(part[time]), how)
     return found
 
 
@@ -146,11 +149,11 @@ def _undeclared(now: _Now, table: str) -> int:
 
 
 def _specimen_after_death(now: _Now, table: str) -> int:
-    return _later(_reduced([now.specimens.to_batches()], "patient_id", "collected_time", "max"), now.deaths)
+    return _later(_reduced(now.specimens, "patient_id", "collected_time", "max"), now.deaths)
 
 
 def _treatment_after_death(now: _Now, table: str) -> int:
-    return _later(_reduced([now.treatments.to_batches()], "patient_id", "start_time", "max"), now.deaths)
+    return _later(_reduced(now.treatments, "patient_id", "start_time", "max"), now.deaths)
 
 
 def _event_after_death(now: _Now, table: str) -> int:
@@ -166,7 +169,7 @@ def _progression_after_death(now: _Now, table: str) -> int:
 
 def _fraction_after_progression(now: _Now, table: str) -> int:
     fractions = now.treatments.filter(pc.field("kind") == "radiotherapy_fraction")
-    return _later(_reduced([fractions.to_batches()], "patient_id", "start_time", "min"), now.progressions)
+    return _later(_reduced(fractions, "patient_id", "start_time", "min"), now.progressions)
 
 
 def _report_before_collection(now: _Now, table: str) -> int:

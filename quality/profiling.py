@@ -14,14 +14,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pa_fs
-import pyarrow.parquet as pq
 
 from infra.checks import NotNull, OneOf
 from infra.table import Table
+from quality.datafiles import ROWS_AT_ONCE, coded_batches, codes, is_text, micros
 from quality.sketch import Sketch, bucket_keys, merge
 from quality.statistics import MIN_ROWS, MIN_SUBJECTS
 
-ROWS_AT_ONCE: Final = 1 << 18
 OTHER: Final = "(other)"
 """A code that is not on the declared list: its text stays where it is."""
 MISSING: Final = "(missing)"
@@ -70,16 +69,16 @@ def plan(table: Table) -> Plan:
         for c in table.columns
         if c.type in ("double", "int") and c.name not in table.key and c.name != "reporting_delay_days"
     ]
-    codes = {}
+    lists = {}
     for c in table.columns:
         declared = next((k.values for k in c.checks if isinstance(k, OneOf)), None)
         if c.type == "string" and declared:
-            codes[c.name] = (*declared, OTHER, MISSING)
+            lists[c.name] = (*declared, OTHER, MISSING)
     present = [s for s in SUBJECT if s in columns]
     given = [s for s in present if any(isinstance(k, NotNull) and not k.where for k in columns[s].checks)]
     return Plan(
         numbers=(long,) if long else tuple(numbers),
-        codes=codes,
+        codes=lists,
         subject=next(iter([*given, *present]), None),
         what=next((w for w in WHAT if w in columns), None),
         unit="unit" if "unit" in columns else None,
@@ -116,22 +115,9 @@ def profile(files: pa_fs.FileSystem, names: Iterable[str], batch_id: str, table:
 
 
 def _parts(files: pa_fs.FileSystem, name: str, wanted: Sequence[str], batch_id: str) -> Iterator[pa.RecordBatch]:
-    with files.open_input_file(name) as source:
-        schema = pq.ParquetFile(source).schema_arrow
-        columns = [c for c in wanted if c in schema.names]
-        texts = [c for c in columns if pa.types.is_string(schema.field(c).type)]
-        # A second look at the open file: its texts come as the codes that they were written in.
-        parquet = pq.ParquetFile(source, read_dictionary=texts, coerce_int96_timestamp_unit="us")
-        for part in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns, use_threads=False):
-            is_own = _is(part["batch_id"], batch_id)
-            yield part if is_own.all() else part.filter(pa.array(is_own))
-
-
-def _is(coded: pa.DictionaryArray, text: str) -> npt.NDArray[np.bool_]:
-    """By row: is it this text. Looked up among the codes; a file of one batch has one."""
-    texts = coded.dictionary.to_pylist()
-    wanted = texts.index(text) if text in texts else -2
-    return np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False) == wanted)
+    for part in coded_batches(files, name, wanted):
+        is_own = is_text(part["batch_id"], batch_id)
+        yield part if is_own.all() else part.filter(pa.array(is_own))
 
 
 class _Names:
@@ -145,8 +131,7 @@ class _Names:
             return np.zeros(part.num_rows, np.int64)
         coded = part[column]
         numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in coded.dictionary.to_pylist()]
-        local = coded.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
-        found: Codes = np.asarray([*numbers, 0], np.int64)[local]
+        found: Codes = np.asarray([*numbers, 0], np.int64)[codes(coded)]
         return found
 
     def __len__(self) -> int:
@@ -202,7 +187,7 @@ class _Summary:
         file = self._files.of(part, "file_id")
         self._files_of_site.add(site, file, (len(self._sites), len(self._files)))
         for column, newest in self._newest.items():
-            times = part[column].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+            times = micros(part[column])
             for number in range(len(self._sites)):
                 is_site = site == number
                 top = pc.max(times if is_site.all() else times.filter(pa.array(is_site))).as_py()
@@ -216,8 +201,7 @@ class _Summary:
     def _count_codes(self, coded: pa.DictionaryArray, column: str, declared: Sequence[str], site: Codes) -> None:
         place = {code: i for i, code in enumerate(declared)}
         numbers = [place.get(text, place[OTHER]) for text in coded.dictionary.to_pylist()]
-        local = coded.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
-        code = np.asarray([*numbers, place[MISSING]], np.int64)[local]
+        code = np.asarray([*numbers, place[MISSING]], np.int64)[codes(coded)]
         counts = np.bincount(site * len(declared) + code, minlength=len(self._sites) * len(declared))
         self._codes[column] = _summed(self._codes.get(column, np.zeros(0, np.int64)), counts)
 
@@ -233,7 +217,7 @@ class _Summary:
         group = numbers[dense]
         counts = np.ones(part.num_rows, bool)
         if self.plan.only and self.plan.only[0] in part.schema.names:
-            counts = _is(part[self.plan.only[0]], self.plan.only[1])
+            counts = is_text(part[self.plan.only[0]], self.plan.only[1])
         for column in self.plan.numbers:
             if column not in part.schema.names:
                 continue
@@ -268,16 +252,16 @@ class _Summary:
                 whom = self._of_group.partners(number)
                 if at == s and whole.n >= MIN_ROWS and whom >= MIN_SUBJECTS:
                     numbers[column, whats[what], units[unit]] = Sketch(whole.keys, whole.counts, whom)
-            codes = {}
+            by_code = {}
             if rows >= MIN_ROWS and subjects >= MIN_SUBJECTS:
                 for column, declared in self.plan.codes.items():
                     if column in self._codes:
                         of_site = self._codes[column][s * len(declared) : (s + 1) * len(declared)]
-                        codes[column] = {code: int(n) for code, n in zip(declared, of_site, strict=True) if n}
+                        by_code[column] = {code: int(n) for code, n in zip(declared, of_site, strict=True) if n}
             found.append(
                 Profile(
                     sites[s], rows, self._files_of_site.partners(s), subjects, self._time("event_time", s),
-                    self._time("known_time", s), numbers, codes,
+                    self._time("known_time", s), numbers, by_code,
                 )
             )  # fmt: skip
         return found

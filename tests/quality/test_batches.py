@@ -11,8 +11,8 @@ from infra.lake import Lake
 from infra.tables import TABLES
 from quality import batches, profiles
 from quality import statistics as st
-from quality.added import added_files, file_system
 from quality.batches import check_batch
+from quality.datafiles import added_files, file_system
 from quality.drift import (
     FUTURE,
     KNOWN_AGE,
