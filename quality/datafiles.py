@@ -56,7 +56,7 @@ def coded_batches(files: pa_fs.FileSystem, name: str, wanted: Sequence[str]) -> 
 
 def codes(coded: pa.DictionaryArray) -> npt.NDArray[np.int64]:
     """By row the place of its text in the dictionary; one beyond the last for null."""
-    return np.asarray(coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False), np.int64)
+    return np.asarray(coded.indices.cast(pa.int64()).fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False))
 
 
 def is_text(coded: pa.DictionaryArray, text: str) -> npt.NDArray[np.bool_]:
