@@ -22,9 +22,10 @@ from quality.validation import docs_index, results_path
 def check_batch(lake: Lake, source: str, batch_id: str, tables: Mapping[str, Written]) -> list[BatchCheck]:
     """Profiles what a batch brought, compares it with the recent batches, counts what contradicts between tables.
 
-    Called when the batch is committed. tables: by table what became of it, with its Delta version afterwards. A batch
-    that was checked before is answered from the record. Rows are never refused or changed here, so nothing that goes
-    wrong here is the batch's fault: it becomes an outcome of its own (`checks.ran/1`), in one sentence with its place.
+    Called when the batch is committed. tables: by table that the batch fed what became of it, with its Delta version
+    afterwards; one whose rows an interrupted attempt had written already belongs to it. A batch that was checked before
+    is answered from the record. Rows are never refused or changed here, so nothing that goes wrong here is the batch's
+    fault: it becomes an outcome of its own (`checks.ran/1`), in one sentence with its place.
     """
     if not tables:
         return []
@@ -78,13 +79,14 @@ def _of_table(lake: Lake, source: str, batch_id: str, name: str, written: Writte
     else:
         own = [(past.profile, past.profiled_at) for past in kept.values()]
     found = []
-    share = quarantined_share(name, written)
+    # The rows as they are in the table: an attempt that found them there already has added none.
+    rows = sum(p.rows for p, _ in own)
+    share = quarantined_share(name, rows, written.rows_quarantined)
     if share is not None:
         found.append(share)
     if own:
         past = profiles.recent(lake, name, source, before=own[0][1])
         for of_site, at in own:
             found += compare(name, of_site, at, past.get(of_site.site_id, []))
-    rows = sum(p.rows for p, _ in own)
     said = f"{rows:,} rows of {len(own)} sites were profiled."
     return [*found, BatchCheck(name, "", "", "", RAN, "info", True, float(rows), None, 1, said)]

@@ -54,18 +54,16 @@ class Written(Protocol):
     @property
     def version(self) -> int: ...
     @property
-    def rows_added(self) -> int: ...
-    @property
     def rows_quarantined(self) -> int: ...
 
 
-def quarantined_share(table: str, written: Written) -> BatchCheck | None:
+def quarantined_share(table: str, accepted: int, quarantined: int) -> BatchCheck | None:
     """Whether too many of a batch's rows were refused; None where there are too few to say."""
-    rows = written.rows_added + written.rows_quarantined
+    rows = accepted + quarantined
     if rows < MIN_JUDGED:
         return None
-    share = written.rows_quarantined / rows
-    refused = f"{written.rows_quarantined:,} of {rows:,} new rows"
+    share = quarantined / rows
+    refused = f"{quarantined:,} of {rows:,} new rows"
     said = f"{refused} went to quarantine; at most {QUARANTINED_SHARE:.0%} are expected."
     is_passed = share <= QUARANTINED_SHARE
     return BatchCheck(table, "", "", "", QUARANTINED, "warning", is_passed, share, QUARANTINED_SHARE, 1, said)

@@ -18,7 +18,6 @@ START = datetime(2025, 3, 1, tzinfo=UTC)
 @dataclass(frozen=True)
 class Written:
     version: int
-    rows_added: int
     rows_quarantined: int = 0
 
 
@@ -36,7 +35,7 @@ def write(lake: Lake, table: str, batch_id: str, rows: list[dict[str, Any]], qua
     delta.create(lake, path, schema, {}, "")
     if rows:
         delta.append_arrow(lake, pa.Table.from_pylist(whole, schema), path)
-    return Written(delta.version(path) or 0, len(rows), quarantined)
+    return Written(delta.version(path) or 0, quarantined)
 
 
 def heart_rates(

@@ -25,7 +25,7 @@ from quality.drift import (
 from quality.outcomes import latest_checks, of_batch, outcomes_path
 from quality.profiling import MISSING, OTHER, plan, profile
 from quality.sketch import bucket_keys
-from tests.quality.batches import START, Written, heart_rates, pseudonym, rows_of, write
+from tests.quality.batches import START, heart_rates, pseudonym, rows_of, write
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_old_news_and_news_from_the_future(lake: Lake) -> None:
 
 @pytest.mark.parametrize(("quarantined", "outcome"), [(0, True), (4, True), (5, False), (400, False)])
 def test_a_share_of_quarantined_rows(lake: Lake, quarantined: int, outcome: bool) -> None:
-    written = Written(write(lake, "vital_sign", "a", heart_rates(1, cases=1, each=20)).version, 40, quarantined)
+    written = write(lake, "vital_sign", "a", heart_rates(1, cases=1, each=20), quarantined)
     (share,) = (c for c in check_batch(lake, "vitals", "a", {"vital_sign": written}) if c.definition == QUARANTINED)
     assert (share.is_passed, share.severity) == (outcome, "warning")
 
