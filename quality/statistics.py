@@ -40,7 +40,7 @@ RECENT_BATCHES: Final = 20
 """The reference is what the last so many batches of the same table, source and site have together."""
 MIN_HISTORY: Final = 5
 """Batches from which bounds of volume and freshness can be told."""
-FALSE_ALARMS: Final = 0.01
+FALSE_ALARMS: Final = 0.001
 """Chance of any false alarm of drift in a batch; it is divided among the comparisons (Bonferroni)."""
 
 _PSI_LIMITS: Final = {"info": 0.1, "warning": 0.25}
