@@ -1,7 +1,8 @@
 """The profiles of batches in the lake: what a batch is compared with is read from here, never from the tables.
 
 A Delta table for each silver table, `LAKE/quality/profiles/<table>`, so that what is compared lies together and a busy
-table does not stand in the way of a quiet one. Counts only: no identifier, and no value that a file held.
+table does not stand in the way of a quiet one. Counts, and of times the newest: no identifier, and no value that was
+measured.
 """
 
 from collections.abc import Mapping, Sequence

@@ -30,6 +30,9 @@ WHAT: Final = ("signal", "analyte", "measure", "marker", "kind", "definition")
 """The column that says what a row measures."""
 SUBJECT: Final = ("patient_id", "case_id", "sample_id")
 
+MOST_GROUPS: Final = 8192
+"""Things measured in a batch, by site and unit, that are profiled: more than any panel has, and a bound to memory."""
+
 Codes = npt.NDArray[np.int64]
 Group = tuple[str, str, str]
 """Site, what was measured, and its unit; the last two empty where the table is not told apart by them."""
@@ -213,7 +216,10 @@ class _Summary:
         numbers = np.zeros(int(np.prod(sizes)), np.int64)
         for place in present:
             s, w, u = (int(i) for i in np.unravel_index(place, sizes))
-            numbers[place] = self._groups.setdefault((s, w, u), len(self._groups))
+            number = self._groups.get((s, w, u), len(self._groups))
+            if number < MOST_GROUPS:
+                self._groups[s, w, u] = number
+            numbers[place] = number
         group = numbers[dense]
         counts = np.ones(part.num_rows, bool)
         if self.plan.only and self.plan.only[0] in part.schema.names:
@@ -222,7 +228,7 @@ class _Summary:
             if column not in part.schema.names:
                 continue
             values = part[column].cast(pa.float64()).to_numpy(zero_copy_only=False)
-            use = counts & np.isfinite(values)
+            use = counts & np.isfinite(values) & (group < MOST_GROUPS)
             if use.any():
                 own = group[use]
                 self._of_group.add(own, subject[use], (len(self._groups), len(self._subjects)))
