@@ -12,10 +12,10 @@ from infra.logs import places
 from infra.tables import TABLES
 from quality import outcomes, profiles
 from quality.cross import cross_checks
-from quality.datafiles import added_files, file_system
 from quality.drift import RAN, BatchCheck, Written, compare, quarantined_share
 from quality.page import write_page
 from quality.profiling import profile
+from quality.scanning import added_files, file_system
 from quality.validation import docs_index, results_path
 
 

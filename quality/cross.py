@@ -21,8 +21,8 @@ from infra.checks import Severity
 from infra.current import current_arrow
 from infra.lake import Lake
 from infra.tables import TABLES
-from quality.datafiles import all_files, coded_batches, codes, file_system, is_text, micros
 from quality.drift import BatchCheck
+from quality.scanning import all_files, coded_batches, codes, file_system, is_text, micros
 
 DAY: Final = 86_400_000_000
 """In microseconds, as all times here."""

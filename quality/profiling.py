@@ -17,7 +17,7 @@ import pyarrow.fs as pa_fs
 
 from infra.checks import NotNull, OneOf
 from infra.table import Table
-from quality.datafiles import ROWS_AT_ONCE, coded_batches, codes, is_text, micros
+from quality.scanning import ROWS_AT_ONCE, coded_batches, codes, is_text, micros
 from quality.sketch import Sketch, bucket_keys, merge
 from quality.statistics import MIN_ROWS, MIN_SUBJECTS
 

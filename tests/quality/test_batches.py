@@ -12,7 +12,6 @@ from infra.tables import TABLES
 from quality import batches, profiles
 from quality import statistics as st
 from quality.batches import check_batch
-from quality.datafiles import added_files, file_system
 from quality.drift import (
     FUTURE,
     KNOWN_AGE,
@@ -24,6 +23,7 @@ from quality.drift import (
 )
 from quality.outcomes import latest_checks, of_batch, outcomes_path
 from quality.profiling import MISSING, OTHER, plan, profile
+from quality.scanning import added_files, file_system
 from quality.sketch import bucket_keys
 from tests.quality.batches import START, heart_rates, pseudonym, rows_of, write
 

@@ -10,9 +10,9 @@ from infra.lake import Lake
 from infra.tables import TABLES
 from quality import statistics as st
 from quality.batches import check_batch
-from quality.datafiles import added_files, file_system
 from quality.drift import RAN
 from quality.profiling import profile
+from quality.scanning import added_files, file_system
 from tests.quality.batches import Written, heart_rates, rows_of, write
 
 pytestmark = pytest.mark.slow

@@ -14,6 +14,7 @@ from infra.checks import Between, Matches, NotBefore, OneOf, sentence
 from infra.lake import Lake
 from infra.table import Table
 from infra.tables import TABLES
+from quality import validation
 from quality.gate import REASONS, WARNINGS, breaks, judge
 from quality.validation import SCHEMA as RESULTS
 from quality.validation import CheckResult, count_broken, docs_index, results_path, validate
@@ -86,7 +87,7 @@ def test_clean_rows_break_nothing_and_every_check_can_be_broken(results: dict[st
 
 @pytest.mark.parametrize(("rows", "is_met"), [(1, False), (99, True), (300, False)])
 def test_the_rows_of_a_batch_are_expected_to_be_as_many_as_before(
-    spark: SparkSession, tmp_path: Path, rows: int, is_met: bool
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, is_met: bool
 ) -> None:
     lake, table = Lake.at(tmp_path), TABLES["gene_panel"]
     past = [
@@ -102,6 +103,9 @@ def test_the_rows_of_a_batch_are_expected_to_be_as_many_as_before(
     assert counted.check == "a batch has 51 to 205 rows, after the recent ones"
     assert (counted.rows, counted.is_expectation_met, counted.rows_failed == 0) == (rows, is_met, is_met)
     assert counted.severity == "info"
+    monkeypatch.setattr(validation, "WHOLE_ROWS", rows - 1)
+    found = validate({table.name: batch}, {table.name: count_broken(batch, table)}, lake, "lab", "newer")
+    assert not any(r.check.startswith("a batch has") for r in found)
 
 
 def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
