@@ -252,7 +252,7 @@ class _Summary:
                 continue
             subjects = self._of_site.partners(s)
             numbers = {}
-            for (column, number), parts in sorted(self._sketches.items()):
+            for (column, number), parts in self._sketches.items():
                 at, what, unit = groups[number]
                 whole = merge(parts)
                 whom = self._of_group.partners(number)
@@ -267,7 +267,7 @@ class _Summary:
             found.append(
                 Profile(
                     sites[s], rows, self._files_of_site.partners(s), subjects, self._time("event_time", s),
-                    self._time("known_time", s), numbers, by_code,
+                    self._time("known_time", s), dict(sorted(numbers.items())), by_code,
                 )
             )  # fmt: skip
         return found
