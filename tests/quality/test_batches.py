@@ -254,6 +254,19 @@ def test_a_profile_is_what_a_plain_loop_counts(lake: Lake) -> None:
             assert p.codes["signal"][signal] == sum(r["signal"] == signal for r in own)
 
 
+def test_a_profile_does_not_depend_on_how_the_rows_lie_in_files(lake: Lake, tmp_path: Path) -> None:
+    rows = heart_rates(1) + heart_rates(2, site="boston")
+    other = Lake.at(tmp_path / "other")
+    first = write(lake, "vital_sign", "a", rows)
+    write(other, "vital_sign", "a", rows[:1500:-1])
+    second = write(other, "vital_sign", "a", rows[1500::-1])
+    found = []
+    for at, version in ((lake, first.version), (other, second.version)):
+        files = file_system(at.silver("vital_sign"))
+        found.append(profile(files, added_files(files, version, "a"), "a", TABLES["vital_sign"]))
+    assert list(map(str, found[0])) == list(map(str, found[1]))
+
+
 def test_standards_are_no_samples_and_a_missing_code_is_counted(lake: Lake) -> None:
     rows = [
         {"plate_id": "x", "well": "A1", "sample_id": pseudonym(i), "sample_type": kind, "analyte": "IL6",
