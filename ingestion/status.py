@@ -12,6 +12,9 @@ from infra.lake import Lake
 from infra.maintenance import files
 from infra.tables import TABLES
 from ingestion import ledger
+from quality.drift import BatchCheck
+from quality.freshness import Freshness, freshness
+from quality.outcomes import latest_checks
 from quality.quarantine import counts, quarantined
 
 
@@ -46,12 +49,17 @@ class BatchStatus:
 
 @dataclass(frozen=True)
 class LakeStatus:
-    """tables: those that exist. orphans: by table, samples whose specimen is not known yet."""
+    """tables: those that exist. orphans: by table, samples whose specimen is not known yet.
+
+    checks: what batch-level and cross-table checks found last and wants a look. deliveries: by source and site.
+    """
 
     root: str
     tables: tuple[TableStatus, ...]
     batches: tuple[BatchStatus, ...]
     orphans: dict[str, int]
+    checks: tuple[BatchCheck, ...] = ()
+    deliveries: tuple[Freshness, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -73,7 +81,9 @@ def lake_status(lake: Lake, last_batches: int = 12) -> LakeStatus:
                 found.small, found.small_bytes if found.small else 0,
             )
         )  # fmt: skip
-    return LakeStatus(lake.root, tuple(tables), _batches(lake)[:last_batches], orphans(lake))
+    failed = tuple(c for checks in latest_checks(lake).values() for c in checks if not c.is_passed)
+    batches = _batches(lake)[:last_batches]
+    return LakeStatus(lake.root, tuple(tables), batches, orphans(lake), failed, tuple(freshness(lake)))
 
 
 def _batches(lake: Lake) -> tuple[BatchStatus, ...]:

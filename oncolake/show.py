@@ -39,6 +39,8 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
     # Text, not markup: a square bracket in a file's name or in a record is itself.
     return Text("" if value is None else f"{value:,}" if isinstance(value, int) else str(value))
 

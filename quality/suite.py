@@ -34,8 +34,17 @@ def expectation(column: str, check: Check) -> Any:
             )
 
 
-def suite(table: Table) -> "ExpectationSuite":
-    """Every check of a table, in the order of its declaration, as one suite named after the table."""
-    from great_expectations import ExpectationSuite
+def suite(table: Table, rows: tuple[int, int] | None = None) -> "ExpectationSuite":
+    """Every check of a table, in the order of its declaration, as one suite named after the table.
 
-    return ExpectationSuite(name=table.name, expectations=[expectation(c.name, k) for c, k in table.checks()])
+    rows: least and most rows that a batch is expected to have; the last expectation then. The count that it needs is
+    one that the others need as well, so that it adds no job.
+    """
+    from great_expectations import ExpectationSuite
+    from great_expectations import expectations as gxe
+
+    expected = [expectation(c.name, k) for c, k in table.checks()]
+    if rows is not None:
+        low, high = rows
+        expected.append(gxe.ExpectTableRowCountToBeBetween(min_value=low, max_value=high, severity="info"))
+    return ExpectationSuite(name=table.name, expectations=expected)

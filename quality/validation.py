@@ -4,12 +4,14 @@ Both hold verdicts and counts only. The default result format of Great Expectati
 results and pages; BOOLEAN_ONLY never does, and the counts come from one aggregate of our own.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import deltalake
 import pyarrow as pa
 
 from infra import delta
@@ -19,13 +21,18 @@ from infra.locks import writing
 from infra.table import Table
 from infra.tables import TABLES
 from quality.gate import counted_checks
+from quality.outcomes import outcomes
 from quality.page import PAGE, write_page
+from quality.statistics import RECENT_BATCHES, robust_bounds
 from quality.suite import suite
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 RESULT_FORMAT = "BOOLEAN_ONLY"
+WHOLE_ROWS = 1_000_000
+"""Rows up to which a frame holds all of its batch. A larger batch may be shown to Great Expectations as all rows that
+break a check and a sample of the others: enough for every verdict on rows, but not to count them."""
 SCHEMA = pa.schema(
     [
         pa.field("batch_id", pa.string()),
@@ -93,18 +100,45 @@ def validate(
     if not filled:
         return results
     with writing(lake, "quality"):
-        verdicts = _run(filled, lake, f"{source}-{batch_id}")
+        bounds = {n: b for n, b in row_bounds(lake, source).items() if n in filled and broken[n].rows <= WHOLE_ROWS}
+        verdicts = _run(filled, lake, f"{source}-{batch_id}", bounds)
         for name in filled:
-            counts = broken[name]
-            for (column, check), n, met in zip(TABLES[name].checks(), counts.by_check, verdicts[name], strict=True):
+            counts, checks = broken[name], TABLES[name].checks()
+            met_by_check = verdicts[name]
+            for (column, check), n, met in zip(checks, counts.by_check, met_by_check[: len(checks)], strict=True):
                 results.append(CheckResult(name, sentence(column.name, check), check.severity, counts.rows, n, met))
+            if name in bounds:
+                low, high = bounds[name]
+                outside = 0 if low <= counts.rows <= high else counts.rows
+                said = f"a batch has {low:,} to {high:,} rows, after the recent ones"
+                results.append(CheckResult(name, said, "info", counts.rows, outside, met_by_check[len(checks)]))
         _record(results, lake, source, batch_id)
-        write_page(docs_index(lake).parent, results_path(lake))
+        write_page(docs_index(lake).parent, results_path(lake), outcomes(lake))
     return results
 
 
-def _run(frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str) -> dict[str, list[bool]]:
-    """Verdicts of Great Expectations by table, in the order of the checks; the Data Docs get a page for each."""
+def row_bounds(lake: Lake, source: str) -> dict[str, tuple[int, int]]:
+    """By table the least and most rows that a batch of a source is expected to have, where enough are recorded."""
+    path = results_path(lake)
+    if not delta.exists(path):
+        return {}
+    columns = ["table_name", "batch_id", "rows", "validated_at"]
+    rows = deltalake.DeltaTable(path).to_pyarrow_table(columns=columns, filters=[("source", "=", source)])
+    batches = rows.group_by(["table_name", "batch_id"]).aggregate([("validated_at", "max"), ("rows", "max")])
+    history: dict[str, list[float]] = {}
+    for row in batches.sort_by([("validated_at_max", "descending")]).to_pylist():
+        history.setdefault(row["table_name"], []).append(row["rows_max"])
+    bounds = {name: robust_bounds([max(n, 1.0) for n in h[:RECENT_BATCHES]]) for name, h in history.items()}
+    return {name: (math.floor(b[0]), math.ceil(b[1])) for name, b in bounds.items() if b}
+
+
+def _run(
+    frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str, bounds: Mapping[str, tuple[int, int]]
+) -> dict[str, list[bool]]:
+    """Verdicts of Great Expectations by table, in the order of the checks, then on its rows where they have bounds.
+
+    The Data Docs get a page for each.
+    """
     import great_expectations as gx
     from great_expectations.core.run_identifier import RunIdentifier
 
@@ -114,7 +148,7 @@ def _run(frames: "Mapping[str, DataFrame]", lake: Lake, run_name: str) -> dict[s
     verdicts: dict[str, list[bool]] = {}
     for name, frame in frames.items():
         whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
-        expected = context.suites.add_or_update(suite(TABLES[name]))
+        expected = context.suites.add_or_update(suite(TABLES[name], bounds.get(name)))
         definition = context.validation_definitions.add_or_update(
             gx.ValidationDefinition(name=name, data=whole, suite=expected)
         )

@@ -1,7 +1,7 @@
 """oncolake ingest, status, quarantine: what a data engineer runs and schedules."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from oncolake.commands.options import (
     load_settings,
     open_lake,
 )
+
+if TYPE_CHECKING:
+    from ingestion.status import LakeStatus
 
 quarantine = typer.Typer(help="Rejected rows, kept whole with their reasons.", no_args_is_help=True)
 
@@ -102,7 +105,7 @@ def print_report(report: object, most: int = 30) -> None:
 
 
 def status(lake: LakeOption = None, as_json: JsonOption = False) -> None:
-    """Tables, rows and versions, quarantine, orphans and the last batches."""
+    """Tables, rows and versions, quarantine, orphans, the last batches, and what their checks found."""
     from ingestion.status import lake_status
 
     found = lake_status(open_lake(lake, load_settings()))
@@ -120,10 +123,34 @@ def status(lake: LakeOption = None, as_json: JsonOption = False) -> None:
         [(b.batch_id, b.source, f"{b.at:%Y-%m-%d %H:%M:%S}", b.files, b.rejected, b.rows_in, b.accepted, b.quarantined)
          for b in found.batches], right=(3, 4, 5, 6, 7),
     )  # fmt: skip
+    print_checks(found)
     if any(t.small_files for t in found.tables):
         show.out.print("Small files slow reading down; `oncolake maintain` joins them.")
     for table, n in found.orphans.items():
         show.out.print(f"{n:,} samples of {table} wait for their specimen.")
+
+
+def print_checks(found: "LakeStatus") -> None:
+    """What batch-level and cross-table checks found last (red: warning, yellow: info), and when sites delivered."""
+    from rich.text import Text
+
+    if found.checks:
+        style = {"warning": "red", "info": "yellow"}
+        show.print_table(
+            "Checks that want a look", ("severity", "table", "site", "check", "what was found"),
+            [(Text(c.severity, style[c.severity]), c.table, c.site_id, c.definition, c.sentence) for c in found.checks],
+        )  # fmt: skip
+    if found.deliveries:
+        show.print_table(
+            "Deliveries", ("source", "site", "batches", "last (UTC)", "days ago", "usual days", "newest event (d)"),
+            [(d.source, d.site_id, d.batches, f"{d.last_delivery:%Y-%m-%d %H:%M}",
+              Text(f"{d.age_days:.1f}", "red" if d.is_overdue else ""), _days(d.usual_days), _days(d.newest_event_days))
+             for d in found.deliveries], right=(2, 4, 5, 6),
+        )  # fmt: skip
+
+
+def _days(days: float | None) -> str | None:
+    return None if days is None else f"{days:.1f}"
 
 
 @quarantine.command("list")

@@ -55,12 +55,16 @@ def lake_tables(lake: Lake) -> dict[str, str]:
     """Path of every table that may be in a lake, by the name that people type: silver bare, others with their room."""
     from features.tables import VIEWS
     from infra.tables import TABLES
+    from quality.outcomes import outcomes_path
+    from quality.profiles import profiles_path
     from quality.validation import results_path
 
     found = {name: lake.silver(name) for name in TABLES}
     found |= {f"quarantine/{name}": lake.quarantine(name) for name in TABLES}
     found |= {f"gold/{name}": lake.gold(name) for name in VIEWS}
-    return found | {"ledger": lake.ledger, "quality/results": results_path(lake)}
+    found |= {f"quality/profiles/{name}": profiles_path(lake, name) for name in TABLES}
+    quality = {"quality/results": results_path(lake), "quality/batch_checks": outcomes_path(lake)}
+    return found | {"ledger": lake.ledger} | quality
 
 
 def _chosen(lake: Lake, names: list[str]) -> dict[str, str]:

@@ -89,7 +89,7 @@ def test_an_empty_lake_is_no_error_and_nothing_is_made(run: Any, tmp_path: Path)
     code, out, _ = run("status", "--lake", tmp_path / "lake", "--json")
     assert (code, json.loads(out)) == (
         0,
-        {"root": str(tmp_path / "lake"), "tables": [], "batches": [], "orphans": {}},
+        {"root": str(tmp_path / "lake"), "tables": [], "batches": [], "orphans": {}, "checks": [], "deliveries": []},
     )
     code, out, _ = run("status", "--lake", tmp_path / "lake")
     assert code == 0 and "Lake" in out

@@ -1,35 +1,26 @@
-"""Rows that break one check each, made from the declaration itself."""
+"""Rows that break nothing and rows that break one check each, of every table, made from the declarations themselves."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+from hypothesis import find
+from hypothesis import strategies as some
+
 from infra.checks import Between, Check, Matches, NotBefore, NotNull, OneOf
-from infra.table import Table
+from infra.table import Column, Table
 
 CANARY_TEXT = "Durand-Canary"
 CANARY_NUMBER = 123456.789
 PSEUDONYM = "a2" * 13
 EVENT = datetime(2024, 3, 28, 10, tzinfo=UTC)
 
-_CLEAN: dict[str, dict[str, Any]] = {
-    "vital_sign": {"case_id": PSEUDONYM, "patient_id": PSEUDONYM, "signal": "MAP", "value": 70.0, "unit": "mm[Hg]"},
-    "outcome": {"patient_id": PSEUDONYM, "endpoint": "response", "assessment": "first", "outcome_time": EVENT,
-                "is_event": True, "category": "CR", "criterion": "RANO"},
-    "cytokine_result": {
-        "plate_id": PSEUDONYM, "well": "A1", "sample_id": PSEUDONYM, "replicate": 1, "sample_type": "unknown",
-        "analyte": "IL6", "analyte_as_given": "IL-6", "uniprot_id": "P05231", "value": 12.5, "operator": "=",
-        "unit": "pg/mL", "platform": "luminex_xponent", "dilution_factor": 2.0, "bead_count": 50, "total_events": 500,
-        "qc_flag": "pass", "reporting_delay_days": 14.0,
-    },
-}  # fmt: skip
-TABLES_SHOWN = tuple(_CLEAN)
-
 
 def clean_row(table: Table) -> dict[str, Any]:
-    """A row that breaks nothing, with every conformed column."""
+    """A row that breaks nothing, with a value in every conformed column."""
     lineage = {"site_id": "paris", "file_id": "f", "file_row": 0, "event_time": EVENT, "known_time": EVENT}
-    return {c.name: None for c in table.conformed_columns} | lineage | _CLEAN[table.name]
+    return {c.name: _good(c) for c in table.conformed_columns} | lineage
 
 
 def breaking_row(table: Table, column: str, check: Check) -> dict[str, Any]:
@@ -47,6 +38,42 @@ def breaking_row(table: Table, column: str, check: Check) -> dict[str, Any]:
         case NotBefore(other=other):
             broken = row[other] - timedelta(days=1)
     return row | {column: broken}
+
+
+def _good(column: Column) -> Any:
+    """A value that meets all checks of a column at once, those with a condition too."""
+    match column.type:
+        case "double" | "int" | "bigint":
+            ranges = [k for k in column.checks if isinstance(k, Between)]
+            low = max((k.low for k in ranges if k.low is not None), default=0)
+            high = min((k.high for k in ranges if k.high is not None), default=low + 2)
+            middle = (low + high) / 2
+            return middle if column.type == "double" else int(middle)
+        case "string":
+            return _text(column.checks)
+        case "timestamp":
+            return EVENT
+        case "boolean":
+            return True
+        case "array<double>":
+            return [1.0]
+        case "array<string>":
+            return ["x"]
+    raise ValueError(f"no example of {column.type}")
+
+
+def _text(checks: tuple[Check, ...]) -> str:
+    for check in checks:
+        if isinstance(check, OneOf):
+            return check.values[0]
+        if isinstance(check, Matches):
+            return PSEUDONYM if re.fullmatch(check.pattern, PSEUDONYM) else _matching(check.pattern)
+    return "x"
+
+
+@cache
+def _matching(pattern: str) -> str:
+    return find(some.from_regex(re.compile(pattern, re.ASCII), fullmatch=True), lambda _: True)
 
 
 def _where(condition: str | None) -> dict[str, Any]:

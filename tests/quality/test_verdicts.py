@@ -5,21 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from infra import delta
 from infra.checks import Between, Matches, NotBefore, OneOf, sentence
 from infra.lake import Lake
 from infra.table import Table
 from infra.tables import TABLES
+from quality import validation
 from quality.gate import REASONS, WARNINGS, breaks, judge
+from quality.validation import SCHEMA as RESULTS
 from quality.validation import CheckResult, count_broken, docs_index, results_path, validate
 from tests.quality.broken_rows import (
     CANARY_NUMBER,
     CANARY_TEXT,
     EVENT,
     PSEUDONYM,
-    TABLES_SHOWN,
     breaking_row,
     clean_row,
 )
@@ -44,12 +47,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def results(spark: SparkSession, lake: Lake) -> dict[str, list[CheckResult]]:
-    """Three batches: rows that break nothing, a row for each check that breaks it, and numbers that are none."""
-    tables = [TABLES[name] for name in TABLES_SHOWN]
+    """Three batches: rows that break nothing, a row for each check that breaks it, and numbers that are none.
+
+    The first two are of every table, so that each of its checks is judged where it is met and where it is broken.
+    """
     cytokine, nan = TABLES["cytokine_result"], float("nan")
     batches = {
-        "clean": {cytokine.name: [clean_row(cytokine)]},
-        "dirty": {t.name: [breaking_row(t, c.name, k) for c, k in t.checks()] for t in tables},
+        "clean": {t.name: [clean_row(t)] for t in TABLES.values()},
+        "dirty": {t.name: [breaking_row(t, c.name, k) for c, k in t.checks()] for t in TABLES.values()},
         "no number": {cytokine.name: [clean_row(cytokine) | {"value": nan, "dilution_factor": nan}]},
     }
     judged: dict[str, list[CheckResult]] = {}
@@ -65,7 +70,9 @@ def test_the_expectation_of_a_check_is_met_where_no_row_breaks_it(
     batch: str, results: dict[str, list[CheckResult]]
 ) -> None:
     found = results[batch]
-    assert len(found) == sum(len(TABLES[name].checks()) for name in {r.table for r in found})
+    names = ["cytokine_result"] if batch == "no number" else list(TABLES)
+    told = [(name, sentence(c.name, k)) for name in names for c, k in TABLES[name].checks()]
+    assert [(r.table, r.check) for r in found] == told
     assert [r for r in found if r.is_expectation_met != (r.rows_failed == 0)] == []
 
 
@@ -76,6 +83,29 @@ def test_clean_rows_break_nothing_and_every_check_can_be_broken(results: dict[st
         "value is at least 0 where unit <> '{NPX}'",
         "dilution_factor is at least 0",
     }
+
+
+@pytest.mark.parametrize(("rows", "is_met"), [(1, False), (99, True), (300, False)])
+def test_the_rows_of_a_batch_are_expected_to_be_as_many_as_before(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, is_met: bool
+) -> None:
+    lake, table = Lake.at(tmp_path), TABLES["gene_panel"]
+    past = [
+        {"batch_id": f"b{i}", "source": "lab", "table_name": table.name, "check": "x", "severity": "info",
+         "rows": 100 + i, "rows_failed": 0, "is_expectation_met": True, "validated_at": EVENT}
+        for i in range(6)
+    ]  # fmt: skip
+    delta.create(lake, results_path(lake), RESULTS, {}, "")
+    delta.append_arrow(lake, pa.Table.from_pylist(past, RESULTS), results_path(lake))
+    batch = frame(spark, table, [clean_row(table)] * rows).cache()
+    found = validate({table.name: batch}, {table.name: count_broken(batch, table)}, lake, "lab", "new")
+    (counted,) = (r for r in found if r.check.startswith("a batch has"))
+    assert counted.check == "a batch has 51 to 205 rows, after the recent ones"
+    assert (counted.rows, counted.is_expectation_met, counted.rows_failed == 0) == (rows, is_met, is_met)
+    assert counted.severity == "info"
+    monkeypatch.setattr(validation, "WHOLE_ROWS", rows - 1)
+    found = validate({table.name: batch}, {table.name: count_broken(batch, table)}, lake, "lab", "newer")
+    assert not any(r.check.startswith("a batch has") for r in found)
 
 
 def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
