@@ -1,6 +1,7 @@
-"""One of the two processes of a schedule: `python -m oncolake.schedule.child webserver|daemon PARENT ...`.
+"""A process of a schedule: `python -m oncolake.schedule.child prepare|webserver|daemon PARENT ...`.
 
-It runs Dagster's own command, and ends when the process that started it does, even where that was killed.
+`prepare` makes Dagster's database, which two processes at once cannot, and closes what an earlier schedule left. The
+others run Dagster's own commands. Each ends when the process that started it does, even where that was killed.
 """
 
 import os
@@ -26,7 +27,7 @@ def follow(parent: int, every_seconds: float = 1.0) -> None:
 def close_unfinished() -> int:
     """Marks runs that nobody works on any more as failed, and returns how many: they would hold their place for ever.
 
-    Called before the daemon starts, while the folder is held (`home.alone`): what is under way then is a leftover.
+    Called before anything else starts, while the folder is held (`home.alone`): what is under way then is a leftover.
     """
     import dagster as dg
 
@@ -41,10 +42,11 @@ def close_unfinished() -> int:
 def main(role: str, parent: int, arguments: list[str]) -> None:
     follow(parent)
     sys.argv = [f"dagster-{role}", *arguments]
-    if role == "daemon":
+    if role == "prepare":
+        close_unfinished()
+    elif role == "daemon":
         from dagster._daemon.cli import main as daemon
 
-        close_unfinished()
         daemon()
     else:
         from dagster_webserver.cli import main as webserver

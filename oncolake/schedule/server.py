@@ -49,7 +49,6 @@ def running(home: Path, environment: Mapping[str, str], port: int) -> Iterator[R
     url = f"http://{HOST}:{at}"
     workspace = ["--workspace", str(home / "workspace.yaml")]
     quiet = ["--log-level", "warning", "--code-server-log-level", "warning"]
-    # The daemon first: it closes what an earlier schedule left before the page shows it.
     commands = {
         "daemon": ["run", *workspace, *quiet],
         "webserver": ["--host", HOST, "--port", str(at), *workspace, *quiet, "--dagster-log-level", "warning"],
@@ -68,6 +67,15 @@ def running(home: Path, environment: Mapping[str, str], port: int) -> Iterator[R
         yield Running(url, started)
     finally:
         stop(started.values())
+
+
+def _child(role: str, arguments: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "oncolake.schedule.child", role, str(os.getpid()), *arguments]
+    # A session of its own: Ctrl-C reaches the parent alone, which then stops all in order. What they print is not an
+    # answer of this command, so it does not go to standard output.
+    return subprocess.Popen(
+        command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=STDERR, start_new_session=True
+    )
 
 
 def free_port(port: int) -> int:

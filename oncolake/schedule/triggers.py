@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +21,9 @@ UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
+UNHELD = "-"
+"""Cursor of the gold sensor while nothing holds it back; an empty one would leave the cursor as it is."""
 
 
 def landing_sensor(place: Workplace, source: str, job: Any) -> dg.SensorDefinition:
@@ -73,7 +75,7 @@ def gold_sensor(place: Workplace, job: Any) -> dg.SensorDefinition:
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         stale = stale_views(place.lake)
         if not stale:
-            context.update_cursor("")
+            context.update_cursor(UNHELD)
             return dg.SkipReason("Every feature table is up to date.")
         under_way = _under_way(context.instance)
         if under_way["gold"]:
@@ -86,7 +88,7 @@ def gold_sensor(place: Workplace, job: Any) -> dg.SensorDefinition:
                 return dg.SkipReason(f"{len(stale)} feature tables wait for {busy:,} ingestions.")
         key = hashlib.sha256(json.dumps(stale, sort_keys=True).encode()).hexdigest()[:16]
         selection = [*map(gold_key, sorted(stale)), ONLINE]
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, asset_selection=selection)], cursor="")
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, asset_selection=selection)], cursor=UNHELD)
 
     decorate = dg.sensor(
         name="gold",
@@ -130,12 +132,12 @@ def nightly_gold(place: Workplace, job: Any) -> dg.ScheduleDefinition:
 def nightly_retry(place: Workplace, source: str, job: Any) -> dg.ScheduleDefinition:
     """Runs deliveries again whose last run failed: by then a disk may have room, or a person have looked."""
 
-    def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest] | dg.SkipReason:
+    def tick(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         failed = failed_deliveries(context.instance, source)
         if not failed:
             return dg.SkipReason("No delivery failed.")
         when = context.scheduled_execution_time.isoformat()
-        return iter([dg.RunRequest(run_key=f"{key}:{when}", partition_key=key) for key in failed])
+        return [dg.RunRequest(run_key=f"{key}:{when}", partition_key=key) for key in failed]
 
     decorate = dg.schedule(
         name=f"nightly_retry_{source}",
