@@ -1,6 +1,7 @@
 """oncolake schedule: landing folders watched, deliveries ingested, feature tables kept up to date."""
 
 import importlib.util
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,8 @@ def _run(folder: Path, environment: Any, port: int, as_json: bool) -> None:
         with running(folder, environment, port) as started:
             if as_json:
                 show.print_json({"url": started.url, "home": str(folder)})
+                # Whoever reads it waits for it, and this command goes on.
+                sys.stdout.flush()
             else:
                 show.out.print(f"Schedule: {started.url}", highlight=False)
                 show.out.print("Ctrl-C stops it.")

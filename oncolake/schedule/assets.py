@@ -72,10 +72,10 @@ def _metadata(report: BatchReport, table: str) -> Mapping[str, int | str]:
     found: dict[str, int | str] = {"batch_id": report.batch_id} if report.batch_id else {}
     if table in report.tables:
         written = report.tables[table]
-        found |= {"delta_version": written.version, "dagster/row_count": written.rows_added}
+        found |= {"delta_version": written.version, "dagster/partition_row_count": written.rows_added}
         found["rows_quarantined"] = written.rows_quarantined
     else:
-        found["dagster/row_count"] = 0
+        found["dagster/partition_row_count"] = 0
     for status in ("ingested", "unchanged", "rejected"):
         found[f"files_{status}"] = report.count(status)
     for name in ("rows_in", "accepted", "quarantined", "duplicates"):

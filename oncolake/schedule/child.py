@@ -33,6 +33,8 @@ def close_unfinished() -> int:
 
     leftover = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     with dg.DagsterInstance.get() as instance:
+        # The database may be of an older Dagster.
+        instance.upgrade()
         runs = instance.get_runs(dg.RunsFilter(statuses=leftover))
         for run in runs:
             instance.report_run_failed(run, UNFINISHED)

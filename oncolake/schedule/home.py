@@ -71,6 +71,8 @@ def environment(lake: Lake, schedule: Schedule, home: Path) -> Mapping[str, str]
     told = {
         "DAGSTER_HOME": str(home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
+        # A look at a large folder on a slow mount takes longer than the minute that is the default.
+        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "900",
         "ONCOLAKE_LAKE": lake.root,
     }
     if schedule.landing is not None:

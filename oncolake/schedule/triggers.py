@@ -93,7 +93,7 @@ def gold_sensor(place: Workplace, job: Any) -> dg.SensorDefinition:
     decorate = dg.sensor(
         name="gold",
         job=job,
-        minimum_interval_seconds=max(60, place.schedule.poll_seconds),
+        minimum_interval_seconds=place.schedule.poll_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Brings feature tables up to date once what landed is ingested.",
     )

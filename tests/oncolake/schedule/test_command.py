@@ -89,8 +89,10 @@ def test_what_an_earlier_schedule_left_is_closed(tmp_path: Path, monkeypatch: py
         killed = run_of(instance, "ingest_vitals", dg.DagsterRunStatus.STARTED)
         waiting = run_of(instance, "ingest_vitals", dg.DagsterRunStatus.NOT_STARTED)
         assert close_unfinished() == 1
-        assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
-        assert instance.get_run_by_id(waiting).status == dg.DagsterRunStatus.NOT_STARTED  # type: ignore[union-attr]
+        found = {run.run_id: run for run in instance.get_runs()}
+        assert found[killed].status == dg.DagsterRunStatus.FAILURE
+        assert found[killed].tags["dagster/will_retry"] == "true"
+        assert found[waiting].status == dg.DagsterRunStatus.NOT_STARTED
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_run_says_counts_and_no_name(tmp_path: Path, instance: Any) -> None:
     assert done.success
     assert place.asked == [[PARTITION]]
     assert numbers(done, "vital_sign") == {
-        "batch_id": "b1", "delta_version": 3, "dagster/row_count": 4, "rows_quarantined": 2,
+        "batch_id": "b1", "delta_version": 3, "dagster/partition_row_count": 4, "rows_quarantined": 2,
         "files_ingested": 1, "files_unchanged": 0, "files_rejected": 1,
         "batch_rows_in": 7, "batch_accepted": 4, "batch_quarantined": 2, "batch_duplicates": 1,
     }  # fmt: skip
@@ -63,7 +63,8 @@ def test_tables_of_another_source_are_told_too(tmp_path: Path, instance: Any) ->
     found = {e.asset_key.path[1]: e.partition for e in done.get_asset_materialization_events()}
     assert found["patient"] is None
     assert found["variant"] == found["gene_panel"] == PARTITION
-    assert (numbers(done, "patient")["dagster/row_count"], numbers(done, "gene_panel")["dagster/row_count"]) == (3, 0)
+    added = {name: numbers(done, name)["dagster/partition_row_count"] for name in ("variant", "patient", "gene_panel")}
+    assert added == {"variant": 5, "patient": 3, "gene_panel": 0}
 
 
 def test_files_that_are_gone_are_no_failure(tmp_path: Path, instance: Any) -> None:
