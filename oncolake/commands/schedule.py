@@ -85,9 +85,13 @@ def _run(folder: Path, environment: Any, port: int, as_json: bool) -> None:
             else:
                 show.out.print(f"Schedule: {started.url}", highlight=False)
                 show.out.print("Ctrl-C stops it.")
-            started.wait()
+            try:
+                started.wait()
+            except KeyboardInterrupt:
+                show.err.print("Stopping ...")
+                raise
     except KeyboardInterrupt:
-        show.err.print("Stopped.")
+        show.err.print("Stopped. What was under way is taken up again by the next start.")
 
 
 def looked(declared: "Schedule") -> dict[str, Any]:

@@ -33,6 +33,7 @@ def configuration(schedule: Schedule) -> dict[str, object]:
             "module": "dagster._core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
         },
+        "python_logs": {"python_log_level": "INFO"},
         "concurrency": {"runs": {"max_concurrent_runs": schedule.runs_at_once}},
         "run_retries": {
             "enabled": schedule.max_retries > 0,

@@ -49,6 +49,8 @@ def running(home: Path, environment: Mapping[str, str], port: int) -> Iterator[R
     url = f"http://{HOST}:{at}"
     workspace = ["--workspace", str(home / "workspace.yaml")]
     quiet = ["--log-level", "warning", "--code-server-log-level", "warning"]
+    if not os.isatty(STDERR):
+        quiet += ["--log-format", "json"]
     commands = {
         "daemon": ["run", *workspace, *quiet],
         "webserver": ["--host", HOST, "--port", str(at), *workspace, *quiet, "--dagster-log-level", "warning"],
