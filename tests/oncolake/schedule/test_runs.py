@@ -114,8 +114,18 @@ def test_what_fails_says_a_sentence_of_ours(
     assert CANARY not in log(instance, done)
 
 
-def test_a_backfill_takes_a_month_in_one_run(tmp_path: Path) -> None:
-    from oncolake.schedule.assets import silver_assets
+def test_a_run_of_a_backfill_takes_many_deliveries(tmp_path: Path, instance: Any) -> None:
+    from oncolake.schedule.define import define
 
-    assets = silver_assets(acting(tmp_path, lambda: None), "vitals")
-    assert assets.backfill_policy.max_partitions_per_run == 31
+    place = acting(tmp_path, lambda: ingested(vital_sign=TableReport(3, 4, 2)))
+    definitions = define(place)
+    policy = definitions.resolve_asset_graph().get(dg.AssetKey(["silver", "vital_sign"])).backfill_policy
+    assert policy.max_partitions_per_run == 31
+    keys = [f"paris/2024-03-{day:02}" for day in range(1, 6)]
+    instance.add_dynamic_partitions("vitals_deliveries", keys)
+    ends = {"dagster/asset_partition_range_start": keys[1], "dagster/asset_partition_range_end": keys[3]}
+    job = definitions.resolve_job_def("ingest_vitals")
+    done = job.execute_in_process(instance=instance, tags=ends, raise_on_error=False)
+    assert done.success
+    assert place.asked == [keys[1:4]]
+    assert {e.partition for e in done.get_asset_materialization_events()} == set(keys[1:4])
