@@ -32,7 +32,7 @@ ui: $(READY) ## MLflow and Data Docs of ./lake on local ports
 	@$(RUN)/oncolake ui --lake $(LAKE)
 
 browser: ## Chromium for the test of the schedule's page (apt-get, as root); without it that test is skipped
-	@command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	@command -v chromium > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 
 test: check test-fast test-slow ## linters, then all tests: the fast ones first
 
