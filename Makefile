@@ -32,6 +32,9 @@ demo: $(READY) ## the main job: cohort files -> tables -> features -> runs, in .
 ui: $(READY) ## MLflow and Data Docs of ./lake on local ports
 	@$(RUN)/oncolake ui --lake $(LAKE)
 
+browser: ## Chromium for the test of the schedule's page (apt-get, as root); without it that test is skipped
+	@command -v chromium > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+
 test: check test-fast test-slow ## linters, then all tests: the fast ones first
 
 test-fast: $(READY)
@@ -63,4 +66,4 @@ format: $(READY) ## formats the code
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui test test-fast test-slow kill-matrix fuzz check docs format clean
+.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix fuzz check docs format clean

@@ -7,7 +7,7 @@ import typer
 from infra.errors import OncolakeError, UsageError
 from infra.logs import places
 from infra.storage import fault
-from oncolake.commands import demo, features, ingestion, maintain, privacy, training, ui
+from oncolake.commands import demo, features, ingestion, maintain, privacy, schedule, training, ui
 
 INTERRUPTED = 130
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 demo.register(app)
 ingestion.register(app)
 maintain.register(app)
+schedule.register(app)
 features.register(app)
 training.register(app)
 privacy.register(app)

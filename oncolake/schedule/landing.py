@@ -4,10 +4,9 @@ A *delivery* is what a site put there on one day: the files of a source whose mo
 (UTC). Its key is `site/2024-03-28`. Looking costs one `stat` for each file; no content is read.
 """
 
-import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from infra.errors import FileError, UsageError
 from ingestion.format import Probe, Source, recognise
 from ingestion.registry import SOURCES
-from oncolake.schedule.settings import Schedule
+from oncolake.schedule.settings import Schedule, is_site_name
 
 DAY = "%Y-%m-%d"
 
@@ -43,13 +42,17 @@ class Landed:
 def folders(schedule: Schedule) -> list[Folder]:
     """Every folder LANDING/<site>/<source> that there is now, and the declared ones; in a fixed order."""
     found = {Folder(d.site, d.source, _absolute(d.path)) for d in schedule.folders}
-    found |= {Folder(path.parent.name, path.name, path) for path in _inside(schedule.landing) if path.name in SOURCES}
+    found |= {Folder(path.parent.name, path.name, path) for path in _inside(schedule.landing) if _is_watched(path)}
     return sorted(found, key=lambda f: (f.site_id, f.source, str(f.path)))
 
 
 def unknown_folders(schedule: Schedule) -> list[Path]:
-    """Folders LANDING/<site>/<name> whose name is no source: nothing in them is ever ingested."""
-    return sorted(path for path in _inside(schedule.landing) if path.name not in SOURCES)
+    """Folders LANDING/<site>/<name> where one of the names cannot be: nothing in them is ever ingested."""
+    return sorted(path for path in _inside(schedule.landing) if not _is_watched(path))
+
+
+def _is_watched(path: Path) -> bool:
+    return path.name in SOURCES and is_site_name(path.parent.name)
 
 
 def _absolute(path: Path) -> Path:
@@ -93,11 +96,18 @@ def _files(path: str, now: datetime, settle: timedelta) -> Iterator[Landed]:
                 found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-        age = now.timestamp() - max(found.st_mtime, found.st_ctime)
-        modified = datetime.fromtimestamp(found.st_mtime, UTC)
         # A time in the far future is a wrong clock and not a sign of writing.
-        is_settled = abs(age) >= settle.total_seconds()
-        yield Landed(Path(entry.path), modified.strftime(DAY), found.st_size, found.st_mtime_ns, is_settled)
+        ages = (abs(now.timestamp() - time) for time in (found.st_mtime, found.st_ctime))
+        is_settled = min(ages) >= settle.total_seconds()
+        yield Landed(Path(entry.path), _day(found.st_mtime), found.st_size, found.st_mtime_ns, is_settled)
+
+
+def _day(modified: float) -> str:
+    """The day (UTC) of a time in seconds; the last or first day there is for one that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(modified, UTC).strftime(DAY)
+    except (ValueError, OverflowError, OSError):
+        return "9999-12-31" if modified > 0 else "0001-01-01"
 
 
 def delivery_key(site_id: str, day: str) -> str:
@@ -158,10 +168,16 @@ def _companions(source: Source, path: Path) -> Sequence[Path]:
         return ()
 
 
-def digest(found: Iterable[Landed]) -> str:
-    """16 hex digits over path, modification time and size of files; any order gives the same."""
-    lines = sorted(f"{f.path}\0{f.modified_ns}\0{f.size_bytes}" for f in found)
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def digest(found: Iterable[Landed], keyed: Callable[[str], str]) -> str:
+    """16 characters over path, modification time and size of files; any order gives the same.
+
+    keyed: a keyed hash. Digests are kept with the runs, and whoever reads them must not be able to try paths, which
+    often hold a patient's name.
+    """
+    lines = sorted(
+        f"{str(f.path).encode('utf-8', 'surrogateescape').hex()} {f.modified_ns} {f.size_bytes}" for f in found
+    )
+    return keyed("\n".join(lines))[:16]
 
 
 def by_delivery(site_id: str, found: Iterable[Landed]) -> dict[str, list[Landed]]:

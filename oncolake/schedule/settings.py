@@ -19,6 +19,13 @@ class DeclaredFolder(Declared):
     source: str
     path: Path
 
+    @field_validator("site")
+    @classmethod
+    def _is_site(cls, name: str) -> str:
+        if not is_site_name(name):
+            raise ValueError("the name of a site is printable text without a slash and without three dots in a row")
+        return name
+
     @field_validator("source")
     @classmethod
     def _is_source(cls, name: str) -> str:
@@ -31,6 +38,7 @@ class Schedule(Declared):
     landing: the folder of LANDING/<site>/<source>/; None: only `folders` are watched.
     settle_seconds: a file that changed less than this ago may still be being written, and waits.
     poll_seconds: how often the folders are looked at.
+    runs_at_once: each run that finds something new starts a Spark session of its own.
     nightly: cron line (UTC) on which gold is brought up to date and deliveries whose run failed are tried again.
     max_retries, retry_seconds: attempts after a fault of the machine, and the first wait; each next one is doubled.
     gold_wait_minutes: how long running ingestions may hold back the building of gold.
@@ -43,12 +51,20 @@ class Schedule(Declared):
     folders: tuple[DeclaredFolder, ...] = ()
     settle_seconds: float = Field(default=60.0, ge=0)
     poll_seconds: int = Field(default=30, ge=1)
+    runs_at_once: int = Field(default=1, ge=1)
     nightly: str = "30 2 * * *"
     max_retries: int = Field(default=3, ge=0)
     retry_seconds: float = Field(default=60.0, ge=0)
     gold_wait_minutes: float = Field(default=60.0, ge=0)
     gold_fresh_hours: PositiveFloat = 26.0
     freshness_days: dict[str, PositiveFloat] = Field(default_factory=dict)
+
+    @field_validator("nightly")
+    @classmethod
+    def _is_cron(cls, line: str) -> str:
+        if len(line.split()) != 5:
+            raise ValueError("nightly is no cron line of five fields such as '30 2 * * *'")
+        return line
 
     @field_validator("freshness_days")
     @classmethod
@@ -94,6 +110,11 @@ def load_schedule() -> Schedule:
         raise UsageError(explained(error)) from error
     except ValueError as error:
         raise UsageError(f"The settings file cannot be read: {error}.") from error
+
+
+def is_site_name(name: str) -> bool:
+    """Whether a folder's name can be a site, and so a part of a partition's key."""
+    return bool(name.strip()) and name.isprintable() and "/" not in name and "..." not in name
 
 
 def _known_source(name: str) -> str:

@@ -7,7 +7,7 @@ days that did not change are not run again.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,12 +31,22 @@ class Look:
     files: int
     waiting: int
     unreadable: tuple[Folder, ...]
+    is_whole: bool = True
 
 
-def look(watched: Iterable[Folder], now: datetime, settle: timedelta, cursor: str | None) -> Look:
-    """Looks at the folders of one source. cursor: that of the last look, or None.
+def look(
+    watched: Iterable[Folder],
+    now: datetime,
+    settle: timedelta,
+    cursor: str | None,
+    keyed: Callable[[str], str],
+    most: int = 100,
+) -> Look:
+    """Looks at the folders of one source. cursor: that of the last look, or None; keyed: as for `landing.digest`.
 
-    A folder that cannot be read keeps its place in the cursor and stops no other.
+    A folder that cannot be read keeps its place in the cursor and stops no other. Once `most` deliveries are
+    requested, further months wait for the next look (`is_whole` is false), so that years of files at once do not make
+    a look that never ends.
     """
     before = _read(cursor)
     months = dict[str, str]()
@@ -49,6 +59,7 @@ def look(watched: Iterable[Folder], now: datetime, settle: timedelta, cursor: st
         except OSError:
             unreadable.append(folder)
     closed = {f.site_id for f in unreadable}
+    is_whole = True
     for site_id in closed:
         months |= {month: seen for month, seen in before.items() if month.rpartition("/")[0] == site_id}
     for site_id, found in by_site.items():
@@ -59,13 +70,18 @@ def look(watched: Iterable[Folder], now: datetime, settle: timedelta, cursor: st
         for key in sorted(deliveries):
             by_month[key[: -len("-01")]].append(key)
         for month, keys in by_month.items():
-            months[month] = digest(f for key in keys for f in deliveries[key])
-            if before.get(month) != months[month]:
-                requests += [Request(key, f"{key}:{digest(deliveries[key])}") for key in keys]
+            seen = digest((f for key in keys for f in deliveries[key]), keyed)
+            if before.get(month) != seen:
+                if len(requests) >= most:
+                    is_whole = False
+                    seen = before.get(month, "")
+                else:
+                    requests += [Request(key, f"{key}:{digest(deliveries[key], keyed)}") for key in keys]
+            months[month] = seen
     everything = [f for found in by_site.values() for f in found]
     waiting = sum(not f.is_settled for f in everything)
     text = json.dumps(months, sort_keys=True, separators=(",", ":"))
-    return Look(tuple(requests), text, len(everything), waiting, tuple(unreadable))
+    return Look(tuple(requests), text, len(everything), waiting, tuple(unreadable), is_whole)
 
 
 def _read(cursor: str | None) -> dict[str, str]:

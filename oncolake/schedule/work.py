@@ -1,6 +1,5 @@
 """What a run does, without Dagster: the calls of the command line, and errors that hold nothing of a patient."""
 
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,20 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.build import BuiltView, build_gold
-from infra.errors import OncolakeError
+from infra.errors import MachineError, OncolakeError
 from infra.lake import Lake
+from infra.logs import places
 from infra.settings import Settings
+from infra.storage import fault
 from ingestion.discovery import Delivery
-from ingestion.pipeline import ingest, silent
+from ingestion.pipeline import Progress, ingest, silent
 from ingestion.registry import SOURCES
 from ingestion.report import BatchReport
+from oncolake import show
+from oncolake.lineage_events import batch_events
 from oncolake.schedule.landing import delivered, parse_key
 from oncolake.schedule.settings import Schedule
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-ROOMS = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,54 @@ class Workplace:
     schedule: Schedule
     session: "Callable[[], SparkSession]"
 
-    def ingest(self, source: str, keys: Sequence[str]) -> BatchReport | None:
+    def ingest(self, source: str, keys: Sequence[str], progress: Progress = silent) -> BatchReport | None:
         """Ingests deliveries by their keys (`landing.delivery_key`), as `oncolake ingest` would.
 
         None where no settled file lies in the folders any more. Raises what `ingestion.pipeline.ingest` raises.
         """
-        now = datetime.now(UTC)
-        deliveries = [
-            Delivery(path, parse_key(key)[0])
-            for key in keys
-            for path in delivered(SOURCES[source], key, self.schedule, now)
-        ]
+        deliveries = [Delivery(path, parse_key(key)[0]) for key in keys for path in self._paths(source, key)]
         if not deliveries:
             return None
-        return ingest(source, deliveries, self.lake, self.settings, self.session, silent)
+        with (
+            show.steps(f"ingest {source}", log_format=self._log_format) as steps,
+            batch_events(source, self.lake, self.settings, steps) as told,
+        ):
 
-    def build(self, views: Sequence[str]) -> dict[str, BuiltView]:
+            def both(step: str, done: int = 0, total: int = 0, **counts: object) -> None:
+                steps(step, done, total, **counts)
+                progress(step, done, total, **counts)
+
+            told.report = ingest(source, deliveries, self.lake, self.settings, self.session, both)
+        return told.report
+
+    def build(self, views: Sequence[str], progress: Progress = silent) -> dict[str, BuiltView]:
         """Brings gold views up to date, as `oncolake features build` would."""
-        return build_gold(self.session, self.lake, views)
+        with show.steps("features build", log_format=self._log_format):
+            return build_gold(self.session, self.lake, views, lambda view: progress(f"built {view}"))
+
+    def materialize(self) -> dict[str, int]:
+        """Copies the latest known features online, as `oncolake features apply` and `materialize` would."""
+        from features.store.repository import apply, materialize
+
+        with show.steps("features materialize", log_format=self._log_format):
+            apply(self.lake)
+            return materialize(self.lake)
+
+    def keyed(self, text: str) -> str:
+        """A hash under the pseudonym key: what may be kept of a path."""
+        return self.settings.pseudonymiser.identifier("schedule", text)
+
+    @property
+    def _log_format(self) -> str:
+        # Runs share one terminal, if any: bars would overwrite each other.
+        return "json" if self.settings.log_format == "auto" else self.settings.log_format
+
+    def _paths(self, source: str, key: str) -> list[Path]:
+        try:
+            return delivered(SOURCES[source], key, self.schedule, datetime.now(UTC))
+        except OSError as error:
+            site = parse_key(key)[0]
+            raise MachineError(f"A folder of {source} of site {site} cannot be read ({error.strerror}).") from error
 
 
 def explained(error: BaseException) -> str:
@@ -60,9 +91,14 @@ def explained(error: BaseException) -> str:
     """
     if isinstance(error, OncolakeError):
         return str(error)
-    places = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_relative_to(ROOMS) and "site-packages" not in path.parts:
-            places.append(f"{path.relative_to(ROOMS)}:{frame.lineno} in {frame.name}")
-    return f"A defect of oncolake: {type(error).__name__} at {'; '.join(places[-4:]) or 'an unknown place'}."
+    if disk := fault(error, "The lake"):
+        return str(disk)
+    return f"A defect of oncolake: {type(error).__name__} at {'; '.join(places(error)[-4:]) or 'an unknown place'}."
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another attempt may succeed: not where the caller has to change something first.
+
+    An error that is none of ours may be a JVM that died for want of memory.
+    """
+    return isinstance(error, MachineError) or not isinstance(error, OncolakeError | AssertionError)

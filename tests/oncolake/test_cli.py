@@ -21,7 +21,7 @@ KEY = "5a" * 32
 COMMANDS = (
     "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
     "features build", "features apply", "features materialize", "features get", "train", "runs", "runs compare",
-    "trace", "pseudonym", "ui", "maintain",
+    "trace", "pseudonym", "ui", "maintain", "schedule",
 )  # fmt: skip
 
 
