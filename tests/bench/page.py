@@ -50,7 +50,9 @@ def _table(figures: Sequence[Figure]) -> str:
     for f in figures:
         target = "" if f.target is None else f"{f.target.bound} {number(f.target.value)} {f.unit}"
         verdict = {None: "", True: "met", False: "**missed**"}[f.is_met]
-        lines.append(f"| {f.what} | {f.ours} | {f.peer} | {number(f.value)} {f.unit} | {target} | {verdict} |")
+        cells = (f.what, f.ours, f.peer, f"{number(f.value)} {f.unit}", target, verdict)
+        escaped = (cell.replace("|", "\\|") for cell in cells)
+        lines.append(f"| {' | '.join(escaped)} |")
     return "\n".join(lines) + "\n"
 
 

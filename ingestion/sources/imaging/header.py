@@ -141,6 +141,7 @@ def _from_head(stream: BinaryIO) -> "tuple[FileDataset, bool] | None":
     They do where an element beyond the last wanted one begins in them: then nothing before it is cut. Twice as fast,
     since each look at the position of a file is a call of the operating system. No deflated file is opened here.
     """
+    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import read_partial
 
     start = stream.tell()
@@ -152,7 +153,8 @@ def _from_head(stream: BinaryIO) -> "tuple[FileDataset, bool] | None":
     watch = _Watch(memory, len(head))
     try:
         dataset = read_partial(memory, watch.stop, force=True, specific_tags=_wanted())
-    except _UNREADABLE:
+        str(dataset.file_meta.get("TransferSyntaxUID", ""))
+    except (InvalidDicomError, BytesLengthException, *_UNREADABLE):
         # Whether the file or only its head is at fault, the whole of it tells.
         return None
     return (dataset, False) if watch.is_stopped else None
