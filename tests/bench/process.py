@@ -15,6 +15,7 @@ from tests.bench.benchmark import Measured
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY_SECONDS = 0.1
+GONE_SECONDS = 20
 KEY = "5a" * 32
 
 
@@ -34,11 +35,13 @@ def measure(command: Sequence[str], cwd: Path, answer: Path | None = None) -> Me
         began = time.monotonic()
         with subprocess.Popen(command, cwd=cwd, env=environment(), stdout=out, stderr=err) as process:
             try:
-                cpu_seconds, peak = _watch(process)
+                cpu_seconds, peak, started = _watch(process)
             except BaseException:
                 _end(process)
                 raise
         wall = time.monotonic() - began
+        # A JVM takes a second to go: it must not disturb what is measured next.
+        psutil.wait_procs(started, timeout=GONE_SECONDS)
         out.seek(0)
         err.seek(0)
         said, complained = out.read(), err.read()
@@ -47,10 +50,10 @@ def measure(command: Sequence[str], cwd: Path, answer: Path | None = None) -> Me
     return Measured(wall, cpu_seconds, peak, json.loads(answer.read_text() if answer else said))
 
 
-def _watch(process: "subprocess.Popen[bytes]") -> tuple[float, int]:
-    """Waits for the end: CPU seconds of all processes as last seen, and the largest sum of their resident memory."""
+def _watch(process: "subprocess.Popen[bytes]") -> tuple[float, int, list[psutil.Process]]:
+    """Waits for the end: CPU seconds of all processes as last seen, their memory at its peak, and who they were."""
     root = psutil.Process(process.pid)
-    cpu: dict[tuple[int, float], float] = {}
+    cpu: dict[psutil.Process, float] = {}
     peak = 0
     while True:
         resident = 0
@@ -58,12 +61,12 @@ def _watch(process: "subprocess.Popen[bytes]") -> tuple[float, int]:
             for p in [root, *root.children(recursive=True)]:
                 with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied), p.oneshot():
                     times = p.cpu_times()
-                    cpu[p.pid, p.create_time()] = times.user + times.system
+                    cpu[p] = times.user + times.system
                     resident += p.memory_info().rss
         peak = max(peak, resident)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(EVERY_SECONDS)
-            return sum(cpu.values()), peak
+            return sum(cpu.values()), peak, [p for p in cpu if p != root]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
