@@ -46,7 +46,11 @@ def rehearse(archive_path: str) -> None:
     from ingestion.pipeline import ingest
 
     key = "spark.driver.extraJavaOptions"
-    options = f"{session_conf(Settings())[key]} -XX:ArchiveClassesAtExit={archive_path}"
+    usual = session_conf(Settings())[key].split()
+    # A JVM that starts from an archive of this kind records none.
+    options = " ".join(
+        [o for o in usual if "SharedArchiveFile" not in o] + [f"-XX:ArchiveClassesAtExit={archive_path}"]
+    )
     settings = Settings(spark_conf={key: options}, pseudonym_key="00" * 32)
     session = build_session(settings)
     with tempfile.TemporaryDirectory() as folder:
