@@ -95,8 +95,8 @@ def main() -> int:
         show.print_json([r.as_json() for r in results])
     else:
         for r in results:
-            rows = [(f.what, f.ours, f.peer, f"{number(f.value)} {f.unit}", f.is_met) for f in r.figures]
-            show.print_table(r.title, ("what", "ours", "peer", "figure", "target met"), rows)
+            rows = [(f.what, f.ours, f.peer, f"{number(f.value)} {f.unit}", f.verdict) for f in r.figures]
+            show.print_table(r.title, ("what", "ours", "peer", "figure", "target"), rows)
         show.out.print(f"{path}", markup=False)
     for sentence in failed:
         sys.stderr.write(f"{sentence}\n")

@@ -50,6 +50,11 @@ class Figure:
         """Whether the target is met; None where there is none."""
         return None if self.target is None else self.target.is_met(self.value)
 
+    @property
+    def verdict(self) -> str:
+        """The same in a word."""
+        return {None: "", True: "met", False: "missed"}[self.is_met]
+
 
 @dataclass(frozen=True)
 class Measured:

@@ -49,7 +49,7 @@ def _table(figures: Sequence[Figure]) -> str:
     lines = ["| what | ours | peer | figure | target | |", "|---|---|---|---:|---|---|"]
     for f in figures:
         target = "" if f.target is None else f"{f.target.bound} {number(f.target.value)} {f.unit}"
-        verdict = {None: "", True: "met", False: "**missed**"}[f.is_met]
+        verdict = f"**{f.verdict}**" if f.is_met is False else f.verdict
         cells = (f.what, f.ours, f.peer, f"{number(f.value)} {f.unit}", target, verdict)
         escaped = (cell.replace("|", "\\|") for cell in cells)
         lines.append(f"| {' | '.join(escaped)} |")
