@@ -22,9 +22,10 @@ _FILES = {
 
 
 def record_archive() -> None:
-    """Writes the archive unless there is one. Raises MachineError where the rehearsal failed."""
-    if jars.archive():
-        return
+    """Writes the archive, in the place of an earlier one (it belongs to one Java, class path and set of options).
+
+    Raises MachineError where the rehearsal failed.
+    """
     aside = jars.archive_path().with_suffix(".part")
     # In a process of its own: the JVM of this one, if there is one, must not be the one that is watched.
     code = "import sys, oncolake.rehearsal; oncolake.rehearsal.rehearse(sys.argv[1])"
