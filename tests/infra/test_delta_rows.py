@@ -16,3 +16,12 @@ def test_rows_of_files_are_found_by_their_id_and_no_files_have_none(tmp_path: Pa
     assert delta.has_rows_of(path, ["x", "b"])
     assert not delta.has_rows_of(path, ["x"])
     assert not delta.has_rows_of(path, [])
+
+
+def test_a_file_between_others_is_not_there_for_all_that_statistics_say(tmp_path: Path) -> None:
+    path = str(tmp_path / "table")
+    rows = pa.table({"file_id": pa.array(["a", None, "c"] * 1_000, pa.string()), "value": range(3_000)})
+    deltalake.write_deltalake(path, rows.slice(0, 0))
+    deltalake.write_deltalake(path, rows, mode="append")
+    assert not delta.has_rows_of(path, ["b"])
+    assert delta.has_rows_of(path, ["b", "c"])
