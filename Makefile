@@ -55,8 +55,8 @@ format: $(READY) ## formats the code
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-bench: $(READY) ## measures against peers and writes docs/benchmarks.md: hours; SCALE=small for a look, NAME=... for one
-	@$(RUN)/python -m tests.bench $(NAME) --scale $(SCALE)
+bench: $(READY) ## measures against peers and writes docs/benchmarks.md: hours; SCALE=small for a look, NAMES="gate memory" for some
+	@$(RUN)/python -m tests.bench $(NAMES) --scale $(SCALE)
 
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
