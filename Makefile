@@ -55,7 +55,7 @@ format: $(READY) ## formats the code
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-bench: $(READY) ## measures against peers and writes docs/benchmarks.md: hours; SCALE=small for a look, NAMES="gate memory" for some
+bench: $(READY) ## measures against peers and writes docs/benchmarks.md: an hour; SCALE=small for a look, NAMES="gate memory" for some
 	@$(RUN)/python -m tests.bench $(NAMES) --scale $(SCALE)
 
 clean: ## removes the demo's lake and landing folder; the environment stays
