@@ -8,13 +8,14 @@ LANDING ?= landing
 PER_FORMAT ?= 2000
 READY := .venv/oncolake/ready
 RUN := .venv/bin
+SCALE ?= full
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## the environment in .venv: locked packages, Delta JARs; done by the other targets by themselves
 
-$(READY): uv.lock pyproject.toml infra/deploy/jars.sha256 infra/jars.py infra/spark.py
+$(READY): uv.lock pyproject.toml infra/deploy/jars.sha256 infra/jars.py infra/spark.py oncolake/rehearsal.py
 	@test -n "$(PYTHON)" || { echo "No Python was found; install Python 3.11 or 3.12."; exit 1; }
 	@"$(PYTHON)" -c 'import sys; ok = (3, 11) <= sys.version_info[:2] < (3, 13); \
 	  ok or print(f"{sys.executable} is Python {sys.version.split()[0]}; install Python 3.11 or 3.12."); sys.exit(not ok)'
@@ -24,6 +25,7 @@ $(READY): uv.lock pyproject.toml infra/deploy/jars.sha256 infra/jars.py infra/sp
 	@VIRTUAL_ENV= UV_PYTHON="$(PYTHON)" .venv/bin/uv sync --frozen --all-extras --quiet --compile-bytecode
 	@echo "Fetching the Delta JARs and preparing the JVM ..."
 	@$(RUN)/python -m infra.jars
+	@$(RUN)/python -m oncolake.rehearsal
 	@touch $(READY)
 
 demo: $(READY) ## the main job: cohort files -> tables -> features -> runs, in ./lake
@@ -63,7 +65,10 @@ format: $(READY) ## formats the code
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
+bench: $(READY) ## measures against peers and writes docs/benchmarks.md: an hour; SCALE=small for a look, NAMES="gate memory" for some
+	@$(RUN)/python -m tests.bench $(NAMES) --scale $(SCALE)
+
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix fuzz check docs format clean
+.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix fuzz check docs format bench clean

@@ -1,8 +1,7 @@
 """The Delta JARs, fetched once and kept beside the environment, so that no later start resolves or downloads.
 
 `python -m infra.jars` is part of the set-up. It lets Spark's own resolver fetch the version that matches the locked
-delta-spark package, checks every JAR against `infra/deploy/jars.sha256`, and records a class-data-sharing archive
-of a short Delta job, which cuts seconds from each later start of the JVM.
+delta-spark package, and checks every JAR against `infra/deploy/jars.sha256`.
 """
 
 import hashlib
@@ -64,10 +63,14 @@ def jars() -> list[Path]:
     return paths
 
 
+def archive_path() -> Path:
+    """Where the class-data-sharing archive lies, if there is one (`oncolake.rehearsal` records it)."""
+    return home() / "classes.jsa"
+
+
 def archive() -> Path | None:
     """The class-data-sharing archive, where there is one."""
-    path = home() / "classes.jsa"
-    return path if path.exists() else None
+    return archive_path() if archive_path().exists() else None
 
 
 def fetch() -> None:
@@ -109,43 +112,10 @@ def resolve(ivy: str) -> None:
     builder.config("spark.jars.excludes", ",".join(ALREADY_IN_PYSPARK)).getOrCreate().stop()
 
 
-def record_archive() -> None:
-    """Runs a short Delta job in a JVM that writes the class-data archive when it exits."""
-    if archive():
-        return
-    aside = home() / "classes.jsa.part"
-    code = "import infra.jars, sys; infra.jars.rehearse(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, str(aside)], check=True, stdout=subprocess.DEVNULL)
-    if aside.exists():
-        aside.rename(home() / "classes.jsa")
-
-
-def rehearse(archive_path: str) -> None:
-    """The job whose classes the archive holds: start, append twice, read, join, aggregate."""
-    from infra.settings import Settings
-    from infra.spark import build_session, session_conf
-
-    key = "spark.driver.extraJavaOptions"
-    options = f"{session_conf(Settings())[key]} -XX:ArchiveClassesAtExit={archive_path}"
-    session = build_session(Settings(spark_conf={key: options}))
-    with tempfile.TemporaryDirectory() as folder:
-        frame = session.range(1000).selectExpr("id", "cast(id as string) as text", "current_timestamp() as at")
-        for _ in range(2):
-            frame.write.format("delta").mode("append").save(f"{folder}/table")
-        table = session.read.format("delta").load(f"{folder}/table")
-        table.groupBy("text").count().join(table, "text").orderBy("id").collect()
-    gateway = session.sparkContext._gateway.proc  # type: ignore[union-attr]
-    session.stop()
-    # The JVM leaves when its input closes, and writes the archive on its way out: wait for that.
-    gateway.stdin.close()
-    gateway.wait(timeout=120)
-
-
 def main() -> int:
     try:
         java_command()
         fetch()
-        record_archive()
     except OncolakeError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

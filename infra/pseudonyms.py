@@ -19,6 +19,7 @@ from infra.errors import MachineError
 
 KEY_BYTES = 32
 PSEUDONYM_LENGTH = 26
+FEW = 8
 
 
 class Pseudonymiser:
@@ -57,6 +58,9 @@ class Pseudonymiser:
 
 
 def _map_distinct(values: pa.Array, function) -> pa.Array:  # type: ignore[no-untyped-def]
+    if len(values) <= FEW:
+        # Of a file with one record, what Arrow costs a call is more than the hash.
+        return pa.array([None if v is None or not v.strip() else function(v) for v in values.to_pylist()], pa.string())
     encoded = values.cast(pa.string()).dictionary_encode()
     mapped = [None if v is None or not v.strip() else function(v) for v in encoded.dictionary.to_pylist()]
     return pa.array(mapped, pa.string()).take(encoded.indices)

@@ -74,8 +74,11 @@ def entries(lake: Lake) -> pa.Table:
 
 def ingested(lake: Lake, source: str) -> set[tuple[str, str]]:
     """(file_id, site_id) of every file that `source` has ingested."""
-    ledger = entries(lake)
-    done = ledger.filter((pc.field("source") == source) & (pc.field("status") == "ingested"))
+    if not delta.exists(lake.ledger):
+        return set()
+    rows = deltalake.DeltaTable(lake.ledger).to_pyarrow_dataset()
+    is_done = (pc.field("source") == source) & (pc.field("status") == "ingested")
+    done = rows.to_table(columns=["file_id", "site_id"], filter=is_done)
     return set(zip(done["file_id"].to_pylist(), done["site_id"].to_pylist(), strict=True))
 
 
@@ -91,11 +94,16 @@ def accounted(lake: Lake, source: str, key: tuple[str, str]) -> Entry:
 
 def record(lake: Lake, rows: Iterable[Entry]) -> None:
     """Appends entries that say something new: the same verdict on the same file is not written twice."""
+    given = list(map(asdict, rows))
+    if not given:
+        return
     with writing(lake, "ledger-record"):
-        known = {_verdict(row) for row in entries(lake).to_pylist()}
+        # Only what is known of these files: a ledger of years is not made into Python objects for one new file.
+        same_file = pc.field("file_id").isin(pa.array([r["file_id"] for r in given if r["file_id"]], pa.string()))
+        known = {_verdict(row) for row in entries(lake).filter(same_file | pc.field("file_id").is_null()).to_pylist()}
         now = datetime.now(UTC)
         new = []
-        for row in map(asdict, rows):
+        for row in given:
             if (verdict := _verdict(row)) not in known:
                 known.add(verdict)
                 new.append(row | {"ingested_at": now})

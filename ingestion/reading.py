@@ -27,6 +27,7 @@ ENVELOPE = pa.schema(
     ]
 )
 """What the reading edge adds to each raw record."""
+ENOUGH_RECORDS = 4_096
 
 RULES: "Final[dict[str, Callable[[Site], IdRule | None]]]" = {
     "patient_id": lambda site: site.patient_ids,
@@ -131,6 +132,9 @@ def _worker(
         from ingestion.registry import SOURCES
 
         formats = {f.name: f for f in SOURCES[source].formats}
+        yield from joined(_records(batches, formats))
+
+    def _records(batches: Iterable[pa.RecordBatch], formats: dict[str, Format]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for work in batch.to_pylist():
                 file = RawFile.at(Path(work["path"]), {Path(c).name: Path(c) for c in work["companions"]})
@@ -143,6 +147,23 @@ def _worker(
                 readings.add({(work["file_id"], work["site_id"]): reading})
 
     return read
+
+
+def joined(batches: Iterable[pa.RecordBatch], enough: int = ENOUGH_RECORDS) -> Iterator[pa.RecordBatch]:
+    """The same records in the same order, small batches put together until they hold `enough`.
+
+    Of a folder of files with one record each, every record would be a message of its own to the JVM.
+    """
+    held: list[pa.RecordBatch] = []
+    n = 0
+    for batch in batches:
+        held.append(batch)
+        n += batch.num_rows
+        if n >= enough:
+            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+            held, n = [], 0
+    if held:
+        yield held[0] if len(held) == 1 else pa.concat_batches(held)
 
 
 def read_file(
@@ -165,18 +186,19 @@ def read_file(
 
 
 def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pseudonymiser) -> pa.RecordBatch:
+    columns = batch.columns
     for column in raw.columns:
         if column.role == "plain":
             continue
         index = batch.schema.get_field_index(column.name)
-        values = batch.column(index)
+        values = columns[index]
         if column.role == "uid":
-            hidden = keyed.uids(values)
+            columns[index] = keyed.uids(values)
         else:
             rule = RULES[column.name](site) if column.name in RULES else None
-            hidden = keyed.identifiers(site.site_id, values if rule is None else normalised(values, rule))
-        batch = batch.set_column(index, column.name, hidden)
-    return batch.cast(raw.arrow)
+            spelled = values if rule is None else normalised(values, rule)
+            columns[index] = keyed.identifiers(site.site_id, spelled)
+    return pa.RecordBatch.from_arrays(columns, schema=raw.arrow)
 
 
 def _enveloped(records: pa.RecordBatch, work: dict[str, object]) -> pa.RecordBatch:

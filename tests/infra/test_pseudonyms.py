@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import MachineError
-from infra.pseudonyms import PSEUDONYM_LENGTH, Pseudonymiser, load_key
+from infra.pseudonyms import FEW, PSEUDONYM_LENGTH, Pseudonymiser, load_key
 
 KEY = bytes(range(32))
 keyed = Pseudonymiser(KEY)
@@ -52,6 +52,12 @@ def test_uids_keep_the_dicom_form() -> None:
     uid = keyed.uid("1.3.6.1.4.1.14519.5.2.1.1")
     assert re.fullmatch(r"2\.25\.(0|[1-9][0-9]*)", uid)
     assert len(uid) <= 64  # PS3.5, section 9.1
+
+
+@given(st.lists(st.sampled_from(["a", "b ", " b", "", "  ", None]), max_size=3 * FEW))
+def test_many_at_once_are_as_one_by_one(values: list[str | None]) -> None:
+    expected = [keyed.identifier("s", v) if v and v.strip() else None for v in values]
+    assert keyed.identifiers("s", pa.array(values, pa.string())).to_pylist() == expected
 
 
 def test_missing_identifiers_stay_missing() -> None:

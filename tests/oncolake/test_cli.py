@@ -213,11 +213,40 @@ def test_the_console_script_starts_fast_and_imports_nothing_slow(tmp_path: Path)
     code = (
         "import sys; import oncolake.cli\n"
         "slow = {'feast', 'great_expectations', 'mlflow', 'sksurv', 'pydicom', 'wfdb', 'pandas', 'sklearn'}\n"
-        "print(sorted((slow | {'pyspark'}) & set(sys.modules)))"
+        "print(sorted((slow | {'pyspark'}) & set(sys.modules)))\n"
+        # What is imported before the JVM starts delays it.
+        "import ingestion.pipeline; print(sorted(slow & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\n[]\n"
     script = Path(sys.executable).with_name("oncolake")
     done = subprocess.run([script, "nonsense"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("nonsense", 2)])
+def test_the_process_ends_at_once_with_the_exit_code_and_all_that_was_said(
+    argument: str, code: int, tmp_path: Path
+) -> None:
+    leave = (
+        "import atexit, sys; from oncolake.cli import script\n"
+        "atexit.register(print, 'finished')\n"
+        f"sys.argv = ['oncolake', {argument!r}]\n"
+        "script()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", leave], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stdout.endswith("finished\n")
+    assert ("Usage: oncolake" in done.stdout) == (code == 0)
+    assert (argument in done.stderr) == (code == 2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_an_answer_that_could_not_be_written_is_no_success(tmp_path: Path) -> None:
+    leave = "import sys; from oncolake.cli import script; sys.argv = ['oncolake', 'status', '--json']; script()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", leave], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1

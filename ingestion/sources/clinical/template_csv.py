@@ -5,6 +5,7 @@ are left out with a problem: no free text gets past this reader. Of a birth date
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +31,7 @@ from ingestion.vocabulary import coded, named
 MISSING = ("NA", "N/A", "NaN", "NULL", "null", "None", "-", "--")
 _LABEL = r"^[\p{L}\p{N}%{/][\p{L}\p{N} _.,/%()+:{}²µ-]{0,59}$"
 _TIME_OF_DAY = r"\d{1,2}:\d{2}|^\d{8}[ T]?\d{4}"
-_DAY = pa.scalar(86_400_000_000, pa.duration("us"))
+_DAY = timedelta(days=1)  # an Arrow scalar would import pandas, before the JVM starts
 
 
 def read_template(table: TextColumns, template: Template, site: Site) -> pa.RecordBatch:
@@ -103,7 +104,8 @@ def _birth_year(table: TextColumns, site: Site) -> tuple[pa.Array, pa.Array]:
 def _end_of_day(times: pa.Array, text: pa.Array) -> pa.Array:
     """The times; where the text gives only the day, its end: by then at the latest it was known."""
     has_time_of_day = pc.match_substring_regex(text, _TIME_OF_DAY)
-    return pc.if_else(pc.fill_null(has_time_of_day, True), times, pc.add(times, _DAY)).cast(TIMESTAMP)
+    end = pc.add(times, pa.scalar(_DAY, pa.duration("us")))
+    return pc.if_else(pc.fill_null(has_time_of_day, True), times, end).cast(TIMESTAMP)
 
 
 def _recogniser_of(template: Template) -> Callable[[Probe], bool]:

@@ -16,7 +16,6 @@ from ingestion.sources.cytokine.raw import CYTOKINE
 from ingestion.sources.cytokine.values import Readings, read_values
 
 UNIT = "{NPX}"
-_NO_TEXT = pa.scalar(None, pa.string())
 _SAMPLE_TYPES = {
     "sample": "unknown",
     "sample_control": "control",
@@ -67,7 +66,7 @@ def npx_readings(numbers: pa.Array, texts: pa.Array | None = None) -> Readings:
         operator=pc.if_else(given, "=", rest.operator),
         limit=rest.limit,
         qc_flag=pc.if_else(given, "pass", pc.if_else(is_missing, "not_reported", rest.qc_flag)),
-        problem=pc.if_else(given, _NO_TEXT, rest.problem),
+        problem=pc.if_else(given, pa.scalar(None, pa.string()), rest.problem),
     )
 
 

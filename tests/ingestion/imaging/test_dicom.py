@@ -3,6 +3,7 @@
 import logging
 import warnings
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from infra.errors import FileError
 from infra.settings import Site
 from ingestion.format import Probe, RawFile
 from ingestion.sources.imaging.dicom import DICOM
+from ingestion.sources.imaging.header import HEAD_BYTES, _from_head, raw_value, read_tags, reading
+from ingestion.sources.imaging.header import TAGS as TAGS_READ
 from tests.ingestion.imaging.generated import TAGS, dicom_bytes
 
 PARIS = Site(site_id="paris", time_zone="Europe/Paris")
@@ -248,3 +251,36 @@ def test_damaged_files_give_records_or_one_clear_refusal(
         assert str(TAGS["PatientID"]) not in str(refused)
     else:
         assert len(records) <= 1
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 1_400), st.integers(0, 255)), max_size=6),
+    end=st.integers(300, 1_500),
+    syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]),
+)
+def test_what_the_head_decides_the_whole_file_decides_alike(
+    flips: list[tuple[int, int]], end: int, syntax: UID
+) -> None:
+    content = bytearray(dicom_bytes(syntax=syntax))
+    for position, byte in flips:
+        content[position % len(content)] = byte
+    damaged = bytes(content[:end])
+    with reading("header"):
+        decided = _from_head(BytesIO(damaged))
+        if decided is not None:
+            whole = read_tags(BytesIO(damaged), len(damaged), TAGS_READ.values())
+            assert [raw_value(decided[0], t) for t in TAGS_READ.values()] == [
+                raw_value(whole[0], t) for t in TAGS_READ.values()
+            ]
+            assert decided[1] == whole[1]
+
+
+def test_a_header_longer_than_the_head_is_read_whole() -> None:
+    """An enhanced object's functional groups can take megabytes before the last wanted tag."""
+    long = dicom_bytes({"LongCodeValue": "x" * (HEAD_BYTES + 1_000)})
+    with reading("header"):
+        assert _from_head(BytesIO(long)) is None
+        assert _from_head(BytesIO(dicom_bytes())) is not None
+    (record,) = read(long)
+    assert record == read(dicom_bytes())[0]

@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside a peer, on the same generated data, in the same run. `python -m tests.bench --help`."""
