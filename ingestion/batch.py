@@ -27,14 +27,10 @@ from ingestion.tally import FILE_KEY, Tally, within
 from ingestion.versions import ACCEPTED, STATUS, classify, current, row_hash
 from ingestion.watching import watched
 from quality.gate import REASONS, judge
-from quality.validation import Broken
+from quality.validation import WHOLE_ROWS, Broken
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-
-
-EVIDENCE_ROWS = 1_000_000
-"""Rows that break nothing which Great Expectations looks at in one batch; beyond that it is a sample."""
 
 
 @dataclass(frozen=True)
@@ -133,19 +129,25 @@ class Batch:
         )
 
     def evidence(self, prepared: Prepared) -> "dict[str, DataFrame]":
-        """By table, the rows for Great Expectations: all that break a check, and of the others at most EVIDENCE_ROWS.
+        """By table, the rows for Great Expectations: the whole batch where it has at most about WHOLE_ROWS rows.
 
-        Its verdict is whether any row breaks an expectation, and that a row which breaks none cannot change.
+        Of a larger one, all rows that break a check and a sample of the others. Its verdict is whether any row breaks
+        an expectation, and that a row which breaks none cannot change.
         """
+        from pyspark.sql import functions as F
+
         found = {}
         for name, s in prepared.staged.items():
             good: list[StagedFile] = []
             for f in sorted(s.good, key=lambda f: f.file.rows):
-                if sum(g.file.rows for g in good) + f.file.rows <= EVIDENCE_ROWS or not good:
+                if not good or sum(g.file.rows for g in good) + f.file.rows <= WHOLE_ROWS:
                     good.append(f)
             columns = [c.name for c in s.table.conformed_columns]
-            rows = s.read_good(self.spark, good).select(*columns).limit(EVIDENCE_ROWS)
-            rows = rows.unionByName(s.read_faults(self.spark).select(*columns)) if s.faults else rows
+            rows, faults = s.read_good(self.spark, good).select(*columns), s.read_faults(self.spark)
+            if len(good) == len(s.good):
+                # Rows with a warning only are good ones, and all of these are here.
+                faults = faults.filter(F.size(REASONS) > 0)
+            rows = rows.unionByName(faults.select(*columns)) if s.faults else rows
             failed = set(prepared.errors) & set(s.tally.files)
             found[name] = rows.join(self._keys(failed), FILE_KEY, "left_anti") if failed else rows
         return found
@@ -168,7 +170,10 @@ class Batch:
     def commit(
         self, prepared: Prepared, files: Sequence[Found]
     ) -> tuple[dict[FileKey, Counts], dict[str, TableReport]]:
-        """Commits what is new of `files` to the tables and their quarantines; returns counts by file and by table."""
+        """Commits what is new of `files` to the tables and their quarantines; returns counts by file and by table.
+
+        A table that was fed, and got nothing new, is among them.
+        """
         from pyspark.sql import functions as F
 
         keys = [f.key for f in files if f.key not in prepared.errors]
@@ -200,7 +205,7 @@ class Batch:
         for k in keys:
             f = fates.get(k, Fates())
             counts[k] = Counts(prepared.readings[k].records.n, f.accepted, f.quarantined, f.duplicates, f.warnings)
-        return counts, {name: r for name, r in reports.items() if r.rows_added or r.rows_quarantined}
+        return counts, reports
 
     def derive(self, touched: "dict[str, DataFrame]", reports: dict[str, TableReport]) -> None:
         """Recomputes the derived tables that rest on the accepted rows `touched`; adds to `reports`."""

@@ -8,6 +8,7 @@ ledger is written when everything else is, so a killed batch is simply run again
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,7 @@ from ingestion.format import Source
 from ingestion.reading import FileKey
 from ingestion.registry import SOURCES
 from ingestion.report import BatchReport, FileReport, TableReport
+from quality.batches import check_batch
 from quality.validation import validate
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def ingest(
     if source_name not in SOURCES:
         raise UsageError(f"There is no source {source_name}; expected one of {', '.join(SOURCES)}.")
     source = SOURCES[source_name]
+    deliveries = [replace(d, site=settings.site(d.site_id)) for d in deliveries]
     found = discover(source, deliveries, lambda done, total: progress("looking at files", done, total))
     new = _unseen(found, ledger.ingested(lake, source.name))
     batch_id = _batch_id(source, new or found, settings)
@@ -71,9 +74,11 @@ def ingest(
             new = _unseen(new, ledger.ingested(lake, source.name))
             # The expectations judge the rows that the gate has judged already; they run while the rows are written.
             validation = beside.submit(validate, evidence, prepared.broken(), lake, source.name, batch_id)
-            counts, tables = batch.commit(prepared, new)
+            counts, fed = batch.commit(prepared, new)
+            tables = {name: r for name, r in fed.items() if r.rows_added or r.rows_quarantined}
             progress("validating")
             validation.result()
+            check_batch(lake, source.name, batch_id, fed)
             batch.release()
             reports = _reports(found, new, counts, source)
             ledger.record(lake, _entries(reports, found, settings, batch_id))
