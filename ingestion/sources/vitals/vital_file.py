@@ -40,6 +40,9 @@ NO_VALUE: Final = {3: -128, 4: 255, 5: -32768, 6: 65535, 7: -2147483648, 8: 4294
 MAX_PACKET: Final = 1_000_000
 """Bytes of a packet, but where the header says that a track's samples are packed into one."""
 
+MAX_EMPTY: Final = 1_000
+"""Packets without content: five bytes each, of which a bomb holds millions for the walk to take minutes over."""
+
 MAX_INFLATION: Final = 100
 SMALL: Final = 64 << 20
 _CHUNK = 1 << 20
@@ -84,11 +87,14 @@ def check_frame(raw: RawFile) -> None:
                 header = stream.read(int.from_bytes(stream.read(10)[8:], "little"))
                 if len(header) < 2:
                     raise FileError(_CUT)
-                is_packed = header[26:27] == b"\x01"
+                is_packed, n_empty = header[26:27] == b"\x01", 0
                 while frame := stream.read(5):
                     length = int.from_bytes(frame[1:], "little")
                     if len(frame) < 5 or (length > MAX_PACKET and not is_packed):
                         raise FileError(_CUT)
+                    n_empty += not length
+                    if n_empty > MAX_EMPTY:
+                        raise FileError(f"The .vital file holds more than {MAX_EMPTY:,} empty packets; expected none.")
                     if stream.tell() + length > limit:
                         raise FileError(
                             f"The .vital file inflates beyond {limit >> 20} MiB; expected at most {SMALL >> 20} MiB or "

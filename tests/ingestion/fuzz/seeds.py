@@ -271,7 +271,7 @@ def formats() -> dict[str, tuple[str, Format]]:
 
 def known_by(source: str, probe: Probe, site: Site | None = None) -> Format | None:
     """The format by which the pipeline would read a file of a source."""
-    return recognise(SOURCES[source].formats, probe)
+    return recognise(SOURCES[source].formats, probe, site)
 
 
 @cache

@@ -81,7 +81,7 @@ def test_every_record_of_mutated_files_is_accounted_for(
     given = {str(path): site for path, site in mutated_files(source, tmp_path / "landing")}
     sites = {s.site_id: s for s in given.values()}
     settings, lake = Settings(pseudonym_key=KEY, sites=sites), Lake.at(tmp_path / "lake")
-    deliveries = [Delivery(tmp_path / "landing" / name, name) for name in sites]
+    deliveries = [Delivery(tmp_path / "landing" / name, name, site) for name, site in sites.items()]
     report = ingest(source, deliveries, lake, settings, lambda: spark)
 
     reported = {f.path: f for f in report.files if f.path in given}

@@ -84,6 +84,11 @@ def test_values_are_records_and_codes_for_no_value_are_none() -> None:
     ]  # fmt: skip
 
 
+def test_a_bomb_of_empty_packets_is_refused_at_once() -> None:
+    with pytest.raises(FileError, match="empty packets"):
+        read(vital(*BODY, bytes(20_000_000)))
+
+
 @pytest.mark.parametrize("bias", [-540, 0, 300])
 def test_times_are_utc_whatever_the_bias(bias: int) -> None:
     assert read(vital(*BODY, bias=bias)) == read(vital(*BODY))
