@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
@@ -152,6 +151,8 @@ def has_rows_with(path: str, column: str, values: Iterable[str]) -> bool:
     The column stays as Parquet stores it, a dictionary and numbers into it, and the dictionary alone is searched: in a
     table of 20 million rows that takes a tenth of a second rather than two.
     """
+    import pyarrow.dataset as ds
+
     if (version(path) or 0) == 0:
         return False
     wanted = pa.array(list(values), pa.string())
