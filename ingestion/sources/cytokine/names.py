@@ -33,6 +33,7 @@ _UCUM = {
 }
 _WELL = re.compile(r"([A-P])(\d{1,2})")
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[]([^()\[\]]+/[^()\[\]]+)[)\]]")
+_LONGEST_HEADER = 300
 _NO_UNIT = {"", "bead", "none", "n/a", "mfi"}
 
 
@@ -81,5 +82,6 @@ def on_plate(label: str, plate_id: str) -> str:
 
 def column_and_unit(name: str) -> tuple[str, str | None]:
     """(name in lower case, unit) of a column's header: 'Calc. Concentration (pg/mL)' names its unit."""
-    match = _UNIT_IN_NAME.fullmatch(name.strip())
+    # A header of half a million letters is none, and the pattern would take hours over it.
+    match = _UNIT_IN_NAME.fullmatch(name.strip()) if len(name) <= _LONGEST_HEADER else None
     return (match[1].casefold(), match[2]) if match else (name.strip().casefold(), None)

@@ -46,6 +46,7 @@ from ingestion.sources.mutations.vcf_sample import tumour_of
 from ingestion.sources.mutations.vcf_text import head_of, lines_of
 
 STRUCTURAL = "the allele is structural or symbolic; no table holds it"
+_MOST_SHORT_LINES = 100_000
 _BATCH_ROWS = 65_536
 _PASSED = frozenset({"PASS", ".", ""})
 _STATUS = {"1": "Germline", "2": "Somatic"}
@@ -73,6 +74,16 @@ class _Call:
     fields: Sequence[str]
 
 
+def _plausible(lines: Iterator[str]) -> Iterator[str]:
+    """The lines. Raises FileError where most of very many have too few columns: a gzip bomb of them takes minutes."""
+    n_short = 0
+    for n, line in enumerate(lines, 1):
+        n_short += not line.startswith("#") and line.count("\t") < len(FIXED) - 1
+        if n_short > _MOST_SHORT_LINES and 2 * n_short > n:
+            raise FileError(f"Most lines of the VCF have fewer columns than the {len(FIXED)} that a VCF begins with.")
+        yield line
+
+
 def read_vcf(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     """One record for each called allele.
 
@@ -87,7 +98,7 @@ def read_vcf(raw: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     rows: list[dict[str, object]] = []
     call: _Call | None = None
     n = 0
-    for line in lines_of(raw):
+    for line in _plausible(lines_of(raw)):
         if line.startswith("##"):
             if call is None:
                 header.add(line)

@@ -103,3 +103,10 @@ def test_wells_are_written_in_one_way(text: str, well: str | None) -> None:
 )
 def test_a_columns_header_may_name_the_unit(header: str, parts: tuple[str, str | None]) -> None:
     assert column_and_unit(header) == parts
+
+
+@pytest.mark.timeout(20)
+def test_a_header_without_end_has_no_unit_and_is_no_reason_to_hang() -> None:
+    assert column_and_unit("Concentration (pg/mL)") == ("concentration", "pg/mL")
+    for letter in " (/":
+        assert column_and_unit(f"conc{letter * 500_000}x") == (f"conc{letter * 500_000}x", None)

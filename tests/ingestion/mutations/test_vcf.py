@@ -107,6 +107,12 @@ def test_called_alleles_and_their_reads(line: str, expected: list[tuple[str, str
     assert not any("problem" in r for r in records)
 
 
+def test_a_bomb_of_short_lines_is_refused_at_once() -> None:
+    bomb = gzip.compress(vcf(CALLED).encode() + b"1\t2\n" * 5_000_000, 1)
+    with pytest.raises(FileError, match="fewer columns than the"):
+        read(bomb, "P1.vcf.gz")
+
+
 def test_what_is_germline_by_the_caller_is_kept_as_that() -> None:
     lines = (f"1 10{ss} . C T . PASS SS={ss} GT:AD 0/0:30,0 0/1:30,10" for ss in (1, 2, 5))
     assert [r.get("mutation_status") for r in read(vcf(*lines))] == ["Germline", "Somatic", None]
