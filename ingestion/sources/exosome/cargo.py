@@ -69,7 +69,7 @@ _UNITS = {
 }
 _NOT_DETECTED = ("undetermined", "not detected", "non detecte", "indetermine")
 _THOUSANDS = re.compile(r"[<>*\s]*\d{1,3}(?:,\d{3})+")
-_DAY = pa.scalar(86_400_000_000, pa.duration("us"))
+_DAY_MICROSECONDS = 86_400_000_000
 
 
 def _names(header: list[str]) -> dict[str, str]:
@@ -170,7 +170,9 @@ def _units(values: pa.Array) -> pa.Array:
 def _end_of_day(times: pa.Array, text: pa.Array) -> pa.Array:
     """The times; where the text gives only the day, its end: by then at the latest it was known."""
     is_day = pc.is_in(text, pa.array([t for t in distinct(text) if not has_time_of_day(t)], pa.string()))
-    return pc.if_else(is_day, pc.add(times, _DAY), times).cast(pa.timestamp("us", tz="UTC"))
+    return pc.if_else(is_day, pc.add(times, pa.scalar(_DAY_MICROSECONDS, pa.duration("us"))), times).cast(
+        pa.timestamp("us", tz="UTC")
+    )
 
 
 CARGO = Format(

@@ -59,7 +59,7 @@ def test_mutated_files_give_records_or_a_sentence(name: str, worker: Worker) -> 
     if name != "cbioportal_meta":  # which has no records, and refuses nothing
         # The mutations are neither so mild that nothing is refused, nor so wild that nothing is read.
         assert sum(bool(o.refusals) for o in outcomes.values()) > 0
-        assert sum(o.records > 0 for o in outcomes.values()) > FILES // 10
+        assert sum(o.records > 0 for o in outcomes.values()) > FILES // 20
 
 
 def test_a_case_is_the_same_whenever_it_is_made() -> None:

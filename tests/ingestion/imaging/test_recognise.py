@@ -30,7 +30,7 @@ FORMATS: tuple[Format, ...] = (*IMAGING.formats, *EXOSOME.formats)
         (b"\xef\xbb\xbf" + nta_summary().encode(), ["nanosight_summary"]),
         (parquet(without=("Modality",)), []),
         (b"Hugo_Symbol\tChromosome\n", []),
-        (b"sample,marker,value\nNTA Experiment,CD9,1\n", []),
+        (b"sample,marker,value\nNTA Experiment,CD9,1\n", ["exosome_cargo_csv"]),
         (b"", []),
         (b"\x00", []),
         (bytes(1_000), []),
@@ -55,7 +55,7 @@ def test_raw_records_carry_no_identifier_in_a_plain_column(source: object) -> No
             "uid"
             if name.endswith("_uid")
             else "identifier"
-            if name in ("patient_id", "sample_id", "measurement_id", "video")
+            if name in ("patient_id", "sample_id", "plate_id", "measurement_id", "video")
             else "plain"
         )
         assert role == expected, name

@@ -47,7 +47,7 @@ def test_the_environment_comes_before_the_file(config: Path, monkeypatch: pytest
     [
         ("[schedule]\nsettle_seconds = -1", "schedule.settle_seconds is not right"),
         ("[schedule]\nnightly = 'at night'", "nightly is no cron line of five fields"),
-        ("[schedule]\nlandin = '/data'", "schedule.landin is not right"),
+        ("[schedule]\nlandin = '/data'", "schedule.landin is not known; did you mean landing?"),
         ("[schedule.freshness_days]\nblood = 1", "there is no source blood; expected one of imaging"),
         ("[[schedule.folders]]\nsite='a/b'\nsource='vitals'\npath='/x'", "the name of a site is printable text"),
         ("[[schedule.folders]]\nsite='a'\nsource='blood'\npath='/x'", "there is no source blood"),
