@@ -1,8 +1,8 @@
 """`oncolake ingest` of one small file into an empty lake, as a person starts it: nothing runs beforehand.
 
 The whole process counts: Python, imports, the JVM, the session, reading, judging, the first commit, the validation for
-the record, the ledger, and the way out. `oncolake --help` and the repetition of the same command, which starts no JVM,
-are beside it. There is no peer; the figure is seconds.
+the record, the ledger, and the way out. The repetition of the same command, which starts no JVM, is beside it. There is
+no peer; the figure is seconds.
 """
 
 import shutil
