@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     pseudonym_key: str | None = Field(default=None, repr=False)
     spark_master: str = "local[*]"
     spark_memory: str = "2500m"
+    spark_compiler: Literal["c1", "c2"] = "c1"
     spark_conf: dict[str, str] = Field(default_factory=dict)
     log_format: Literal["auto", "text", "json"] = "auto"
     openlineage_url: str | None = None

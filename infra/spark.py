@@ -37,7 +37,7 @@ def session_conf(settings: Settings) -> dict[str, str]:
     if archive := jars.archive():
         # Classes of a rehearsed Delta job, already parsed and verified: saves seconds of each start.
         java_options.append(f"-XX:SharedArchiveFile={archive}")
-    if settings.spark_master.startswith("local"):
+    if settings.spark_master.startswith("local") and settings.spark_compiler == "c1":
         # Batches are small and sessions short: planning dominates, and the optimising compiler (C2) spends more
         # time than it saves. Measured on 2 cores: half the CPU time for reads, windows and appends of small tables.
         java_options.append("-XX:TieredStopAtLevel=1")

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+LARGE_BYTES = 64_000_000
+
+
 class Progress(Protocol):
     """Told what is being done, and how far it is where that is known."""
 
@@ -49,11 +52,13 @@ def ingest(
     settings: Settings,
     session: "Callable[[], SparkSession]",
     progress: Progress = silent,
+    large_session: "Callable[[], SparkSession] | None" = None,
 ) -> BatchReport:
     """Ingests every new file of the deliveries into the lake.
 
     session: gives the Spark session; called only where there is something new, so that a repeated delivery is
-    answered without a JVM. Raises UsageError for an unknown source, MachineError where the lake cannot be written.
+    answered without a JVM. large_session: the same for more than LARGE_BYTES of new files.
+    Raises UsageError for an unknown source, MachineError where the lake cannot be written.
     """
     if source_name not in SOURCES:
         raise UsageError(f"There is no source {source_name}; expected one of {', '.join(SOURCES)}.")
@@ -66,7 +71,9 @@ def ingest(
     tables: dict[str, TableReport] = {}
     progress("looked at files", len(found), len(found), batch_id=batch_id, files=len(found), new_files=len(new))
     if new:
-        batch = Batch(session(), lake, settings, source, batch_id, datetime.now(UTC), progress)
+        is_large = large_session is not None and sum(f.size_bytes or 0 for f in new) > LARGE_BYTES
+        spark = large_session() if large_session is not None and is_large else session()
+        batch = Batch(spark, lake, settings, source, batch_id, datetime.now(UTC), progress)
         prepared = batch.prepare(new)
         evidence = batch.evidence(prepared)
         # One ingestion at a time compares with the tables and writes to them; others wait here, not in the middle.

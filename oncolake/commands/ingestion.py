@@ -13,6 +13,7 @@ from oncolake.commands.options import (
     LakeOption,
     LogOption,
     QuietOption,
+    for_large,
     lazy_session,
     load_settings,
     open_lake,
@@ -64,7 +65,8 @@ def ingest(
         show.steps(f"ingest {source}", settings, log_format, quiet) as progress,
         batch_events(source, where, settings, progress) as told,
     ):
-        report = told.report = run(source, deliveries, where, settings, lazy_session(settings), progress)
+        sessions = lazy_session(settings), lazy_session(for_large(settings))
+        report = told.report = run(source, deliveries, where, settings, sessions[0], progress, sessions[1])
         records = {name: sum(getattr(f, name) for f in report.files) for name in COUNTS}
         files = {f"files_{s}": report.count(s) for s in ("ingested", "unchanged", "rejected")}
         progress.event("info", "batch", batch_id=report.batch_id, **files, **records)

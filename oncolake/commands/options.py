@@ -65,5 +65,10 @@ def lazy_session(settings: Settings) -> "Callable[[], SparkSession]":
     return session
 
 
+def for_large(settings: Settings) -> Settings:
+    """For large deliveries: code that runs for minutes is worth the optimising compiler, which halves its time."""
+    return settings.model_copy(update={"spark_compiler": "c2"})
+
+
 def _import_great_expectations() -> None:
     import great_expectations  # noqa: F401

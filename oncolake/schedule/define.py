@@ -24,8 +24,9 @@ def define(place: Workplace) -> dg.Definitions:
 
 def from_environment() -> Workplace:
     """The workplace that settings and environment describe, as every other command of `oncolake` sees it."""
-    from oncolake.commands.options import lazy_session, load_settings, open_lake
+    from oncolake.commands.options import for_large, lazy_session, load_settings, open_lake
     from oncolake.schedule.settings import load_schedule
 
     settings = load_settings()
-    return Workplace(open_lake(None, settings), settings, load_schedule(), lazy_session(settings))
+    sessions = lazy_session(settings), lazy_session(for_large(settings))
+    return Workplace(open_lake(None, settings), settings, load_schedule(), *sessions)

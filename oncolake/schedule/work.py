@@ -33,6 +33,7 @@ class Workplace:
     settings: Settings
     schedule: Schedule
     session: "Callable[[], SparkSession]"
+    large_session: "Callable[[], SparkSession] | None" = None
 
     def ingest(self, source: str, keys: Sequence[str], progress: Progress = silent) -> BatchReport | None:
         """Ingests deliveries by their keys (`landing.delivery_key`), as `oncolake ingest` would.
@@ -51,7 +52,7 @@ class Workplace:
                 steps(step, done, total, **counts)
                 progress(step, done, total, **counts)
 
-            told.report = ingest(source, deliveries, self.lake, self.settings, self.session, both)
+            told.report = ingest(source, deliveries, self.lake, self.settings, self.session, both, self.large_session)
         return told.report
 
     def build(self, views: Sequence[str], progress: Progress = silent) -> dict[str, BuiltView]:

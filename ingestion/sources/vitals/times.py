@@ -21,6 +21,11 @@ def event_times(values: pa.Array, site: Site, column: str) -> tuple[pa.Array, pa
     Seconds from the start of the case (all cells are numbers) count from DAY_ZERO; ISO times take Arrow's cast;
     everything else goes through `ingestion.dates`. Raises FileError where day and month cannot be told apart.
     """
+    encoded = values.dictionary_encode()
+    if len(encoded.dictionary) < len(values) // 2:
+        # A monitor writes all signals of a second with one time: each is parsed once.
+        times, problems = event_times(encoded.dictionary, site, column)
+        return times.take(encoded.indices), problems.take(encoded.indices)
     no_problem = pa.nulls(len(values), pa.string())
     if values.null_count < len(values):
         if _all(values, _SECONDS):
