@@ -18,7 +18,7 @@ from infra.data_files import DataFile, DataFileWriter
 from infra.table import Table
 from ingestion.reading import FileKey, RecordSum
 from ingestion.tally import FileTally, Tally, ordered_key
-from ingestion.versions import row_hash
+from ingestion.versions import hex_digits, row_hash_halves
 from quality.gate import REASONS, WARNINGS, broken_bits, critical_mask, reasons_of
 from quality.quarantine import SCHEMA as QUARANTINE
 
@@ -30,6 +30,7 @@ RECORD_JSON: Final = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 HASHES_SENT: Final = 50_000
 """Key hashes that one task sends to the driver; where it has more, the driver asks Spark for repeated ones."""
 _BITS, _KEY = "_broken", "_key"
+_HALVES = ("_hash_1", "_hash_2")
 _SUMMARY = pa.schema([("kind", pa.string()), ("summary", pa.string()), ("hashes", pa.binary())])
 
 
@@ -124,7 +125,7 @@ def stage(conformed: "DataFrame", table: Table, place: Place) -> Staged:
         F.when(~is_plain, F.col("format")).alias("format"),
         "problem",
         F.when(~is_plain, F.to_json("record", RECORD_JSON)).alias("record"),
-        row_hash(table).alias("row_hash"),
+        *(half.alias(name) for half, name in zip(row_hash_halves(table), _HALVES, strict=True)),
         F.when(~is_refused, F.xxhash64(*table.key)).alias(_KEY),
     )
     rows = frame.mapInArrow(_sink(table, place), "kind string, summary string, hashes binary").collect()
@@ -176,6 +177,7 @@ class Sink:
         if not batch.num_rows:
             return
         rows = pa.Table.from_batches([batch])
+        rows = rows.append_column("row_hash", hex_digits(*(_numbers(rows[name]) for name in _HALVES)))
         bits = _numbers(rows[_BITS])
         problem = np.asarray(rows["problem"].is_valid())
         refused = ((bits & self.critical) != 0) | problem
@@ -288,12 +290,13 @@ def _numbers(column: pa.ChunkedArray) -> "np.ndarray[Any, Any]":
 
 def _by_file(rows: pa.Table) -> "Iterator[tuple[FileKey, pa.Table, Any]]":
     """The rows of each delivered file, and which they are (a slice, or positions; None: all of them)."""
+    file_id, site_id = rows["file_id"][0], rows["site_id"][0]
+    if all(pc.all(pc.equal(rows[n], v), skip_nulls=False).as_py() for n, v in (("file_id", file_id), ("site_id", site_id))):
+        yield (file_id.as_py(), site_id.as_py()), rows, None
+        return
     files = rows["file_id"].combine_chunks().dictionary_encode()
     sites = rows["site_id"].combine_chunks().dictionary_encode()
     names, places = files.dictionary.to_pylist(), sites.dictionary.to_pylist()
-    if len(names) == 1 and len(places) == 1:
-        yield (names[0], places[0]), rows, None
-        return
     codes = files.indices.to_numpy() * len(places) + sites.indices.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     if len(starts) > len(np.unique(codes)):

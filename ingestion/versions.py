@@ -10,7 +10,10 @@ The rule, for the rows of one natural key:
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from infra.table import Table
 from quality.gate import CONTRADICTION, REASONS
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _SECOND_SEED = "oncolake"
+_HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).reshape(256, 2)
 STATUS = "status"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
 
@@ -33,6 +37,13 @@ def row_hash(table: Table) -> "Column":
     a third of the time of a whole ingestion. Spark's xxHash64 passes over nulls: which columns are null is hashed too,
     and arrays are hashed as JSON, so that no two rows of different content look alike.
     """
+    from pyspark.sql import functions as F
+
+    return F.lower(F.concat(*(F.lpad(F.hex(half), 16, "0") for half in row_hash_halves(table))))
+
+
+def row_hash_halves(table: Table) -> "tuple[Column, Column]":
+    """`row_hash` as two bigints, for frames of millions of rows: `hex_digits` makes the text of them."""
     from functools import reduce
 
     from pyspark.sql import functions as F
@@ -44,8 +55,15 @@ def row_hash(table: Table) -> "Column":
         reduce(lambda a, b: a + b, (F.when(F.col(c).isNull(), 1 << i).otherwise(0) for i, c in enumerate(names)))
         for names in (table.content_columns[k : k + 30] for k in range(0, len(table.content_columns), 30))
     ]
-    halves = (F.xxhash64(*nulls, *columns), F.xxhash64(F.lit(_SECOND_SEED), *nulls, *columns))
-    return F.lower(F.concat(*(F.lpad(F.hex(half), 16, "0") for half in halves)))
+    return F.xxhash64(*nulls, *columns), F.xxhash64(F.lit(_SECOND_SEED), *nulls, *columns)
+
+
+def hex_digits(first: "np.ndarray[Any, Any]", second: "np.ndarray[Any, Any]") -> pa.Array:
+    """The texts of `row_hash` from its halves (int64)."""
+    halves = np.stack([first, second], axis=1).astype(">i8")
+    digits = _HEX[halves.view(np.uint8)].tobytes()
+    offsets = np.arange(len(first) + 1, dtype=np.int32) * 32
+    return pa.StringArray.from_buffers(len(first), pa.py_buffer(offsets), pa.py_buffer(digits))
 
 
 def current(frame: "DataFrame", table: Table) -> "DataFrame":
