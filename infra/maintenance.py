@@ -4,6 +4,8 @@ All of it through delta-rs, under the lock that every writer holds, and with no 
 table never changes here, and a version that is protected stays readable.
 """
 
+import shutil
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -68,6 +70,19 @@ class Care:
     removed_bytes: int
     kept_versions: tuple[int, ...]
     lost_versions: tuple[int, ...]
+
+
+def clear_staging(lake: Lake, retention: timedelta, *, dry_run: bool = False) -> int:
+    """Removes what batches left that were killed longer than `retention` ago; returns how many there are."""
+    folder = Path(lake.staging)
+    if not lake.is_local or not folder.is_dir():
+        return 0
+    limit = time.time() - retention.total_seconds()
+    old = [path for path in folder.iterdir() if path.stat().st_mtime < limit]
+    with delta.explaining(lake.staging):
+        for path in () if dry_run else old:
+            shutil.rmtree(path)
+    return len(old)
 
 
 def files(table: deltalake.DeltaTable) -> Files:

@@ -16,7 +16,8 @@ from infra.table import Table
 from ingestion.fates import Fates, fates_by_gate, fates_of, union
 from ingestion.reading import FileKey
 from ingestion.repeats import repeating_files
-from ingestion.staging import Place, Staged, StagedFile, stage_again
+from ingestion.sink import Place
+from ingestion.staging import Staged, StagedFile, stage_again
 from ingestion.tally import FILE_KEY, within
 from ingestion.versions import ACCEPTED, QUARANTINED, STATUS, classify
 from quality.gate import REASONS, judge
@@ -48,6 +49,8 @@ class Writer(Protocol):
     def batch_id(self) -> str: ...
     @property
     def now(self) -> "datetime": ...
+    @property
+    def superseded(self) -> list[str]: ...
     def stamps(self) -> "dict[str, Column]": ...
     def place(self, table: Table) -> Place: ...
 
@@ -110,6 +113,7 @@ class Appending:
             if mine is not None:
                 rows = rows.join(mine, ROW_KEY, "left_anti")
             files += stage_again(rows, self.table, self.batch.place(self.table))
+            self.batch.superseded.extend(f"{self._path}/{f.file.path}" for f in looked_at)
         if files:
             delta.commit_files(self.batch.lake, self._path, files, self.batch.batch_id)
         return compared, sum(f.rows for f in files)

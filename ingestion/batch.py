@@ -22,7 +22,8 @@ from ingestion.fates import Fates, fates_of, union
 from ingestion.format import Source
 from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
-from ingestion.staging import RECORD_JSON, Place, Staged, StagedFile, stage, stage_again
+from ingestion.sink import Place
+from ingestion.staging import RECORD_JSON, Staged, stage, stage_again
 from ingestion.tally import FILE_KEY, Tally, within
 from ingestion.versions import ACCEPTED, STATUS, classify, current, row_hash
 from ingestion.watching import watched
@@ -77,6 +78,8 @@ class Batch:
     progress: Callable[..., None]
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Names the folders of this attempt: two at the same batch never write into each other's."""
+    superseded: list[str] = field(default_factory=list)
+    """Staged files whose rows were written anew: no commit names them."""
 
     def prepare(self, files: Sequence[Found]) -> Prepared:
         """Reads and conforms the files, judges every row and stages it: one pass over each table's rows."""
@@ -129,34 +132,22 @@ class Batch:
         )
 
     def evidence(self, prepared: Prepared) -> "dict[str, DataFrame]":
-        """By table, the rows for Great Expectations: the whole batch where it has at most about WHOLE_ROWS rows.
-
-        Of a larger one, all rows that break a check and a sample of the others. Its verdict is whether any row breaks
-        an expectation, and that a row which breaks none cannot change.
-        """
-        from pyspark.sql import functions as F
-
+        """By table, the rows for Great Expectations (see `Staged.evidence`)."""
         found = {}
         for name, s in prepared.staged.items():
-            good: list[StagedFile] = []
-            for f in sorted(s.good, key=lambda f: f.file.rows):
-                if not good or sum(g.file.rows for g in good) + f.file.rows <= WHOLE_ROWS:
-                    good.append(f)
-            columns = [c.name for c in s.table.conformed_columns]
-            rows, faults = s.read_good(self.spark, good).select(*columns), s.read_faults(self.spark)
-            if len(good) == len(s.good):
-                # Rows with a warning only are good ones, and all of these are here.
-                faults = faults.filter(F.size(REASONS) > 0)
-            rows = rows.unionByName(faults.select(*columns)) if s.faults else rows
-            failed = set(prepared.errors) & set(s.tally.files)
+            rows, failed = s.evidence(self.spark, WHOLE_ROWS), set(prepared.errors) & set(s.tally.files)
             found[name] = rows.join(self._keys(failed), FILE_KEY, "left_anti") if failed else rows
         return found
 
     def release(self) -> None:
         """Removes what only this attempt needed. What a killed one leaves, `oncolake maintain` removes."""
         filesystem, path = located(f"{self.lake.staging}/{self.attempt}")
-        if filesystem.get_file_info(path).type != FileType.NotFound:
-            filesystem.delete_dir(path)
+        with delta.explaining(path):
+            if filesystem.get_file_info(path).type != FileType.NotFound:
+                filesystem.delete_dir(path)
+            for file in self.superseded:
+                filesystem.delete_file(located(file)[1])
+        self.superseded.clear()
 
     def judged(self, frame: "DataFrame", table: Table) -> "DataFrame":
         """Rows that are not staged: records sent again. As `ingestion.staging.faults_schema` has them."""

@@ -74,21 +74,23 @@ def ingest(
         is_large = large_session is not None and sum(f.size_bytes or 0 for f in new) > LARGE_BYTES
         spark = large_session() if large_session is not None and is_large else session()
         batch = Batch(spark, lake, settings, source, batch_id, datetime.now(UTC), progress)
-        prepared = batch.prepare(new)
-        evidence = batch.evidence(prepared)
-        # One ingestion at a time compares with the tables and writes to them; others wait here, not in the middle.
-        with ThreadPoolExecutor(1) as beside, writing(lake, "ingest"):
-            new = _unseen(new, ledger.ingested(lake, source.name))
-            # The expectations judge the rows that the gate has judged already; they run while the rows are written.
-            validation = beside.submit(validate, evidence, prepared.broken(), lake, source.name, batch_id)
-            counts, fed = batch.commit(prepared, new)
-            tables = {name: r for name, r in fed.items() if r.rows_added or r.rows_quarantined}
-            progress("validating")
-            validation.result()
-            check_batch(lake, source.name, batch_id, fed)
+        try:
+            prepared = batch.prepare(new)
+            evidence = batch.evidence(prepared)
+            # One ingestion at a time compares with the tables and writes to them; others wait here, not in the middle.
+            with ThreadPoolExecutor(1) as beside, writing(lake, "ingest"):
+                new = _unseen(new, ledger.ingested(lake, source.name))
+                # The expectations judge the rows that the gate has judged already, while these become visible.
+                validation = beside.submit(validate, evidence, prepared.broken(), lake, source.name, batch_id)
+                counts, fed = batch.commit(prepared, new)
+                tables = {name: r for name, r in fed.items() if r.rows_added or r.rows_quarantined}
+                progress("validating")
+                validation.result()
+                check_batch(lake, source.name, batch_id, fed)
+                reports = _reports(found, new, counts, source)
+                ledger.record(lake, _entries(reports, found, settings, batch_id))
+        finally:
             batch.release()
-            reports = _reports(found, new, counts, source)
-            ledger.record(lake, _entries(reports, found, settings, batch_id))
     else:
         reports = _reports(found, new, counts, source)
         ledger.record(lake, _entries(reports, found, settings, batch_id))

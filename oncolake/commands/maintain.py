@@ -82,12 +82,13 @@ def _chosen(lake: Lake, names: list[str]) -> dict[str, str]:
 def _care(
     lake: Lake, tables: dict[str, str], retention: timedelta, dry_run: bool, progress: show.Steps
 ) -> dict[str, Care]:
-    from infra.maintenance import care_for, clustering
+    from infra.maintenance import care_for, clear_staging, clustering
     from infra.tables import TABLES
     from training.pins import pinned_versions
 
     if not tables:
         return {}
+    clear_staging(lake, retention, dry_run=dry_run)
     progress("asking the runs which versions they need")
     done: dict[str, Care] = {}
     pinned = pinned_versions(lake)
