@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import deltalake
@@ -13,6 +14,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
 from infra.data_files import DataFile
+from infra.errors import MachineError
 from infra.lake import Lake
 from infra.locks import writing
 from infra.storage import fault
@@ -41,19 +43,42 @@ def version(path: str) -> int | None:
         return None
 
 
-def create(lake: Lake, path: str, schema: pa.Schema, comments: dict[str, str], description: str) -> None:
+def create(
+    lake: Lake,
+    path: str,
+    schema: pa.Schema,
+    comments: dict[str, str],
+    description: str,
+    definitions: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Makes an empty table as version 0, unless one is there: that one gets the columns that it lacks.
 
     Comments go to the columns. Version 0 is thus never a data version: trackers that lose the number 0 lose nothing.
+    definitions: kept in the table's properties: names of definitions that its rows rest on. Raises MachineError where a
+    table that is there was written under others.
     """
     fields = [f.with_metadata({"comment": comments[f.name]}) if f.name in comments else f for f in schema]
     if exists(path):
+        _same_definitions(path, definitions)
         _widen(lake, path, fields)
         return
     with writing(lake, path):
-        deltalake.DeltaTable.create(
-            path, pa.schema(fields), mode="ignore", description=description, configuration=dict(PROPERTIES)
-        )
+        kept = PROPERTIES | {f"oncolake.{name}": value for name, value in definitions.items()}
+        deltalake.DeltaTable.create(path, pa.schema(fields), mode="ignore", description=description, configuration=kept)
+
+
+def _same_definitions(path: str, definitions: Mapping[str, str]) -> None:
+    if not definitions:
+        return
+    kept = deltalake.DeltaTable(path).metadata().configuration
+    for name, value in definitions.items():
+        found = kept.get(f"oncolake.{name}")
+        if found != value:
+            earlier = found or "of an earlier version"
+            raise MachineError(
+                f"Table {Path(path).name} of the lake at {path} was written with {name} {earlier}; expected {value}: "
+                "build the lake anew from the landing folder."
+            )
 
 
 def _widen(lake: Lake, path: str, fields: Sequence[pa.Field]) -> None:

@@ -25,7 +25,7 @@ from ingestion.report import TableReport
 from ingestion.sink import Place
 from ingestion.staging import RECORD_JSON, Staged, stage, stage_again
 from ingestion.tally import FILE_KEY, Tally, within
-from ingestion.versions import ACCEPTED, STATUS, classify, current, row_hash
+from ingestion.versions import ACCEPTED, ROW_HASH, STATUS, classify, current, row_hash
 from ingestion.watching import watched
 from quality.gate import REASONS, judge
 from quality.validation import WHOLE_ROWS, Broken
@@ -283,7 +283,8 @@ class Batch:
 
     def create(self, table: Table) -> None:
         comments = {c.name: c.description for c in table.all_columns}
-        delta.create(self.lake, self.lake.silver(table.name), table.arrow_schema(), comments, table.description)
+        path, definitions = self.lake.silver(table.name), {"row_hash": ROW_HASH}
+        delta.create(self.lake, path, table.arrow_schema(), comments, table.description, definitions)
 
 
 def declared(conformed: "DataFrame", table: Table) -> "DataFrame":

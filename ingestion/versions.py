@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+ROW_HASH = "xxhash64x2/1"
+"""Name of the definition of `row_hash`: hashes of two definitions cannot be compared."""
 _SECOND_SEED = "oncolake"
 _HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).reshape(256, 2)
 STATUS = "status"
