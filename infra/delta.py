@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # The log is kept, because it is what makes the version readable that a training run names.
 PROPERTIES = {"delta.enableDeletionVectors": "false", "delta.enableExpiredLogCleanup": "false"}
 
+DEFINITION = "oncolake.definition"
 UPKEEP = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES", "ADD COLUMN")
 """Operations that leave the rows as they are."""
 
@@ -54,25 +55,29 @@ def create(
     """Makes an empty table as version 0, unless one is there: that one gets the columns that it lacks.
 
     Comments go to the columns. Version 0 is thus never a data version: trackers that lose the number 0 lose nothing.
-    definitions: kept in the table's properties: names of definitions that its rows rest on. Raises MachineError where a
-    table that is there was written under others.
+    definitions: by column, the name of the definition that its values follow, kept in the table's schema. Raises
+    MachineError where a table that is there was written under another.
     """
-    fields = [f.with_metadata({"comment": comments[f.name]}) if f.name in comments else f for f in schema]
+    told: dict[str, dict[str, str]] = {name: {"comment": text} for name, text in comments.items()}
+    for name, value in definitions.items():
+        told.setdefault(name, {})[DEFINITION] = value
+    fields = [f.with_metadata(told[f.name]) if f.name in told else f for f in schema]
     if exists(path):
         _same_definitions(path, definitions)
         _widen(lake, path, fields)
         return
     with writing(lake, path):
-        kept = PROPERTIES | {f"oncolake.{name}": value for name, value in definitions.items()}
-        deltalake.DeltaTable.create(path, pa.schema(fields), mode="ignore", description=description, configuration=kept)
+        deltalake.DeltaTable.create(
+            path, pa.schema(fields), mode="ignore", description=description, configuration=dict(PROPERTIES)
+        )
 
 
 def _same_definitions(path: str, definitions: Mapping[str, str]) -> None:
     if not definitions:
         return
-    kept = deltalake.DeltaTable(path).metadata().configuration
+    kept = {f.name: f.metadata.get(DEFINITION) for f in deltalake.DeltaTable(path).schema().fields}
     for name, value in definitions.items():
-        found = kept.get(f"oncolake.{name}")
+        found = kept.get(name)
         if found != value:
             earlier = found or "of an earlier version"
             raise MachineError(

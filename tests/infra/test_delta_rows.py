@@ -33,8 +33,8 @@ def test_a_file_between_others_is_not_there_for_all_that_statistics_say(tmp_path
 
 
 def test_a_table_of_another_definition_is_refused_and_its_own_is_not(tmp_path: Path) -> None:
-    lake, path, schema = Lake.at(tmp_path), str(tmp_path / "t"), pa.schema([("a", pa.string())])
-    delta.create(lake, path, schema, {}, "T.", {"row_hash": "old/1"})
+    lake, path, schema = Lake.at(tmp_path), str(tmp_path / "t"), pa.schema([("row_hash", pa.string())])
+    delta.create(lake, path, schema, {"row_hash": "A hash."}, "T.", {"row_hash": "old/1"})
     delta.create(lake, path, schema, {}, "T.", {"row_hash": "old/1"})
     with pytest.raises(MachineError, match=r"row_hash old/1; expected new/1: build the lake anew"):
         delta.create(lake, path, schema, {}, "T.", {"row_hash": "new/1"})
