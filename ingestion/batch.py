@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from infra.table import Table
 from infra.tables import TABLES
 from ingestion.appending import DERIVED, ROW_KEY, Appending, Own
 from ingestion.discovery import Found
-from ingestion.fates import Fates, fates_of, union
+from ingestion.fates import Fates, fates_of
 from ingestion.format import Source
 from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
@@ -110,15 +109,15 @@ class Batch:
         staged: dict[str, Staged] = {}
         with watched(readings, len(files), self.progress):
             for table, parts in conformed.items():
-                staged[table] = self.stage(reduce(union, parts), TABLES[table])
+                staged[table] = self.stage(parts, TABLES[table])
         for raw in raws:
             raw.unpersist()
         return Prepared(staged, dict(readings.value), is_shared)
 
-    def stage(self, conformed: "DataFrame", table: Table) -> Staged:
-        """Judges rows and writes them beside their table, where no reader sees them."""
+    def stage(self, parts: "Sequence[DataFrame]", table: Table) -> Staged:
+        """Judges the rows of all parts and writes them beside their table, where no reader sees them."""
         self.create(table)
-        return stage(conformed, table, self.place(table))
+        return stage(parts, table, self.place(table))
 
     def place(self, table: Table) -> Place:
         return Place(
@@ -210,7 +209,7 @@ class Batch:
             rows = derived.derive(inputs, self._current)
             plain = rows.withColumns({"format": F.lit(DERIVED), "problem": F.lit(None).cast("string")})
             whole = declared(plain.withColumn("record", F.struct(*rows.columns)), TABLES[derived.table])
-            _, report, _ = self.append(self.stage(whole, TABLES[derived.table]), "batch", is_plain=False)
+            _, report, _ = self.append(self.stage([whole], TABLES[derived.table]), "batch", is_plain=False)
             # An index and single objects in one batch both feed the series: neither count hides the other.
             reports[derived.table] = report.plus(reports.get(derived.table))
 

@@ -7,6 +7,7 @@ which of them repeat. Only those counts reach the driver. Where no key repeats, 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from infra.data_files import DataFile
 from infra.table import Table
+from ingestion.fates import union
 from ingestion.reading import FileKey, RecordSum
 from ingestion.sink import BITS, HALVES, KEY, Place, Sink, faults_schema, summary_row
 from ingestion.tally import FileTally, Tally
@@ -93,21 +95,26 @@ def _read(spark: "SparkSession", paths: Sequence[str], schema: pa.Schema) -> "Da
     return spark.read.schema(declared).parquet(*paths) if paths else spark.createDataFrame([], declared)
 
 
-def stage(conformed: "DataFrame", table: Table, place: Place) -> Staged:
-    """One Spark job: judges the rows, writes them and counts.
+def stage(parts: "Sequence[DataFrame]", table: Table, place: Place) -> Staged:
+    """One Spark job: judges the rows of all parts, writes them and counts.
 
-    conformed: the conformed columns, `format`, `problem` and `record` (the raw record as a struct).
+    parts: the conformed columns, `format`, `problem` and `record` (the raw record, a struct of its own in each part).
     """
+    rows = reduce(union, (_weighed(part, table) for part in parts))
+    found = rows.mapInArrow(_sink(table, place), "kind string, summary string, hashes binary").collect()
+    return _collected(found, table, place)
+
+
+def _weighed(conformed: "DataFrame", table: Table) -> "DataFrame":
+    """What the sink needs of each row: conformed columns, broken checks as bits, hashes; of broken rows the record."""
     from pyspark.sql import functions as F
 
-    bits = broken_bits(table)
-    frame = conformed.withColumn(BITS, bits)
-    is_refused = (F.col(BITS).bitwiseAND(F.lit(critical_mask(table)).cast("bigint")) != 0) | F.col(
-        "problem"
-    ).isNotNull()
+    frame = conformed.withColumn(BITS, broken_bits(table))
+    is_refused = F.col(BITS).bitwiseAND(F.lit(critical_mask(table)).cast("bigint")) != 0
+    is_refused |= F.col("problem").isNotNull()
     is_plain = (F.col(BITS) == 0) & F.col("problem").isNull()
-    # What only refused rows need is not carried for the others.
-    frame = frame.select(
+    # What only broken rows need is not carried for the others.
+    return frame.select(
         *(c.name for c in table.conformed_columns),
         BITS,
         F.when(~is_plain, F.col("format")).alias("format"),
@@ -116,8 +123,6 @@ def stage(conformed: "DataFrame", table: Table, place: Place) -> Staged:
         *(half.alias(name) for half, name in zip(row_hash_halves(table), HALVES, strict=True)),
         F.when(~is_refused, F.xxhash64(*table.key)).alias(KEY),
     )
-    rows = frame.mapInArrow(_sink(table, place), "kind string, summary string, hashes binary").collect()
-    return _collected(rows, table, place)
 
 
 def _sink(table: Table, place: Place) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

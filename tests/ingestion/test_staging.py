@@ -47,7 +47,7 @@ def frame(spark: SparkSession, given: list[dict[str, Any]], problems: tuple[int,
 
 def staged(tmp_path: Path, conformed: DataFrame) -> Staged:
     silver, quarantine, faults = (str(tmp_path / name) for name in ("silver", "quarantine", "faults"))
-    return stage(conformed, VITAL, Place(silver, quarantine, faults, "b-1", "vitals", "b", NOW))
+    return stage([conformed], VITAL, Place(silver, quarantine, faults, "b-1", "vitals", "b", NOW))
 
 
 @slow
