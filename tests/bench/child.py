@@ -23,18 +23,19 @@ def timed(answer: dict[str, object]) -> Iterator[None]:
     answer["seconds"] = time.monotonic() - began
 
 
-def settings() -> "Settings":
-    """Those of the command line, with a fixed key (in the environment)."""
+def settings(*, is_large: bool = False) -> "Settings":
+    """Those of the command line, with a fixed key (in the environment). is_large: as for a large delivery."""
     from infra.settings import Settings
+    from oncolake.commands.options import for_large
 
-    return Settings()
+    return for_large(Settings()) if is_large else Settings()
 
 
-def session() -> "SparkSession":
+def session(*, is_large: bool = False) -> "SparkSession":
     """The product's own session, started as the command line starts it; the same for ours and for a Spark peer."""
     from infra.spark import build_session
 
-    return build_session(settings())
+    return build_session(settings(is_large=is_large))
 
 
 def main(module: str, function: str, arguments: str, answer: str) -> None:

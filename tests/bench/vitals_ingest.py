@@ -35,7 +35,7 @@ def ours(landing: str, lake: str) -> dict[str, object]:
     from oncolake.commands.options import lazy_session
 
     answer: dict[str, object] = {}
-    known = settings()
+    known = settings(is_large=True)
     started = lazy_session(known)
     started()
     with timed(answer):
@@ -47,7 +47,7 @@ def ours(landing: str, lake: str) -> dict[str, object]:
 def plain_spark(landing: str, table: str, layout: str) -> dict[str, object]:
     from pyspark.sql import functions as F
 
-    spark = session()
+    spark = session(is_large=True)
     answer: dict[str, object] = {}
     with timed(answer):
         lead = "case_id string, patient_id string, time timestamp"
@@ -72,7 +72,7 @@ def plain_readers(landing: str, table: str) -> dict[str, object]:
     from ingestion.reading import new_readings, read_files
     from ingestion.registry import SOURCES
 
-    spark = session()
+    spark = session(is_large=True)
     answer: dict[str, object] = {}
     known = settings()
     with timed(answer):
@@ -94,7 +94,7 @@ def _written(table: str) -> dict[str, object]:
     """Rows of a peer's table, so that one that read nothing right is not taken for a fast one."""
     from pyspark.sql import functions as F
 
-    rows = session().read.format("delta").load(table)
+    rows = session(is_large=True).read.format("delta").load(table)
     n, dated = rows.agg(F.count("*"), F.count("event_time")).collect()[0]
     if n != dated:
         raise AssertionError(f"{n - dated} of {n} rows of the peer have no time")
