@@ -13,6 +13,7 @@ from infra.lake import Lake
 from infra.tables import TABLES
 from ingestion import ledger
 from oncolake.schedule.catalogue import stale_views
+from quality.outcomes import latest_checks
 from quality.validation import results_path
 
 Severity = Literal["error", "warning"]
@@ -35,6 +36,7 @@ FILE_CHECKS = {
 }
 TABLE_CHECKS = {
     "no_critical_rows": "In the last batch no row broke a critical check; rows that do are in quarantine.",
+    "batch_as_before": "The last batch is like the recent ones (volume, drift) and fits the other tables.",
     "expectations_agree": "In the last batch Great Expectations gave each check the verdict that the gate gave it.",
 }
 VIEW_CHECKS = {"up_to_date": "The table was built from the newest silver tables and the present definition."}
@@ -73,6 +75,18 @@ def _keys(entries: pa.Table) -> set[tuple[str, str]]:
 
 def table_verdicts(lake: Lake, table: str) -> list[Verdict]:
     """The checks of TABLE_CHECKS over the last batch that brought rows of a silver table."""
+    return [*_of_rows(lake, table), _of_batch(lake, table)]
+
+
+def _of_batch(lake: Lake, table: str) -> Verdict:
+    checks = latest_checks(lake, table).get(table, [])
+    failed = [c for c in checks if not c.is_passed and c.severity == "warning"]
+    said = " ".join(c.sentence for c in failed[:5]) if failed else f"{len(checks)} checks of the last batch passed."
+    numbers: dict[str, int | str] = {"checks": len(checks), "checks_failed": len(failed)}
+    return Verdict("batch_as_before", not failed, "warning", said, numbers)
+
+
+def _of_rows(lake: Lake, table: str) -> list[Verdict]:
     last = _last_results(lake, table)
     if not last.num_rows:
         none = "No batch has brought rows of this table yet."

@@ -52,4 +52,4 @@ class Acted(Workplace):
 
 def acting(folder: Path, act: Callable[[], BatchReport | None], **schedule: Any) -> Acted:
     place = place_at(folder, **schedule)
-    return Acted(place.lake, place.settings, place.schedule, place.session, act)
+    return Acted(place.lake, place.settings, place.schedule, place.session, act=act)

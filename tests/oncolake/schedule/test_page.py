@@ -116,7 +116,7 @@ def test_files_that_land_become_tables_and_the_page_shows_it(schedule: Schedule,
         page.open(f"{schedule.told['url']}/asset-groups")
         page.until("Global asset lineage", "clinical", "cytokine", "vitals", "gold")
         page.open(f"{schedule.told['url']}/assets/gold/vital_window?view=lineage")
-        page.until("vital_sign", "vital_window", "online_store", "4 / 4 Passed", "1 / 1 Passed", "100% filled")
+        page.until("vital_sign", "vital_window", "online_store", "5 / 5 Passed", "1 / 1 Passed", "100% filled")
         page.picture(Path(os.environ.get(PICTURE, tmp_path / "schedule.png")))
         page.open(f"{schedule.told['url']}/assets/silver/vital_sign?view=checks")
         page.until("accounting", "no_critical_rows", "expectations_agree", "files_are_read")

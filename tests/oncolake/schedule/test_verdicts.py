@@ -19,6 +19,8 @@ from oncolake.schedule.verdicts import (
     table_verdicts,
     view_verdicts,
 )
+from quality import outcomes
+from quality.drift import BatchCheck
 from quality.validation import SCHEMA, results_path
 from tests.oncolake.schedule.test_catalogue import build, vital_signs
 
@@ -88,7 +90,7 @@ def test_a_refused_file_warns_until_it_is_read(lake: Lake) -> None:
 
 def test_the_last_batch_of_a_table_is_judged(lake: Lake) -> None:
     results(lake, MONDAY, ("value is given", "critical", 3, False), ("MAP is 14 to 330", "warning", 1, False))
-    critical, agree = table_verdicts(lake, "vital_sign")
+    critical, agree, _ = table_verdicts(lake, "vital_sign")
     assert (critical.is_passed, critical.severity) == (False, "warning")
     assert critical.sentence == "Of 10 rows some went to quarantine (value is given: 3 rows)."
     assert critical.numbers == {
@@ -97,14 +99,35 @@ def test_the_last_batch_of_a_table_is_judged(lake: Lake) -> None:
     }  # fmt: skip
     assert agree.is_passed
     results(lake, MONDAY + timedelta(days=1), ("value is given", "critical", 0, True), batch="b2")
-    critical, _ = table_verdicts(lake, "vital_sign")
+    critical, _, _ = table_verdicts(lake, "vital_sign")
     assert (critical.is_passed, critical.numbers["batch"]) == (True, "b2")
 
 
 def test_two_judges_that_differ_are_an_error(lake: Lake) -> None:
     results(lake, MONDAY, ("value is given", "critical", 0, False), ("MAP is 14 to 330", "warning", 0, True))
-    _, agree = table_verdicts(lake, "vital_sign")
+    _, agree, _ = table_verdicts(lake, "vital_sign")
     assert (agree.is_passed, agree.severity, agree.numbers["checks_that_differ"]) == (False, "error", 1)
+
+
+def test_a_batch_unlike_the_recent_ones_is_something_to_look_at(lake: Lake) -> None:
+    drifted = BatchCheck(
+        "vital_sign",
+        "paris",
+        "value",
+        "MAP",
+        "drift.psi-10bins/1",
+        "warning",
+        False,
+        0.4,
+        0.2,
+        1,
+        "MAP of paris drifted.",
+    )
+    results(lake, MONDAY, ("value is given", "critical", 0, True))
+    outcomes.record(lake, "vitals", "b1", [drifted, replace(drifted, severity="info")], MONDAY)
+    *_, batch = table_verdicts(lake, "vital_sign")
+    assert (batch.name, batch.is_passed, batch.severity) == ("batch_as_before", False, "warning")
+    assert (batch.sentence, batch.numbers) == ("MAP of paris drifted.", {"checks": 2, "checks_failed": 1})
 
 
 def test_a_view_that_silver_moved_past_warns(lake: Lake) -> None:
