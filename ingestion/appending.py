@@ -127,6 +127,7 @@ class Appending:
         if refused:
             held = self.staged.held
             if any(f.keys & self.unwanted for f in held) or holds(batch.lake, name, refused):
+                batch.superseded.extend(f"{batch.lake.quarantine(name)}/{f.file.path}" for f in held)
                 rows = self._refused().withColumns(batch.stamps())
                 quarantine_rows(batch.spark, batch.lake, rows, name, batch.source.name, batch.batch_id)
             else:

@@ -173,8 +173,10 @@ class Batch:
         reports: dict[str, TableReport] = {}
         fates: dict[FileKey, Fates] = {}
         accepted: set[str] = set()
-        # Files that were all refused leave nothing to compare or write.
+        # Files that were all refused, or that another process ingested meanwhile, leave nothing to compare or write.
         staged = prepared.staged if keys else {}
+        if not keys:
+            self.superseded.extend(path for s in prepared.staged.values() for path in s.paths())
         for done, (name, rows) in enumerate(staged.items()):
             self.progress(f"writing {name}", done, len(staged), table=name)
             is_plain = rows.tally.without(set(unwanted)).is_row_a_record(prepared.readings)

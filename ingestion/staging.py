@@ -67,6 +67,11 @@ class Staged:
         """Rows that break a check, with the columns of `faults_schema`."""
         return _read(spark, [f"{self.place.faults}/{f.file.path}" for f in self.faults], faults_schema(self.table))
 
+    def paths(self) -> list[str]:
+        """Full paths of what a commit would name, of table and quarantine."""
+        good = [f"{self.place.silver}/{f.file.path}" for f in self.good]
+        return good + [f"{self.place.quarantine}/{f.file.path}" for f in self.held]
+
     def evidence(self, spark: "SparkSession", most: int) -> "DataFrame":
         """Conformed rows that decide every verdict on the batch: the whole of it where it has at most `most` rows.
 

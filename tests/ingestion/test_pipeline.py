@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import deltalake
 import pytest
 from pyspark.sql import SparkSession
 
@@ -131,3 +132,21 @@ def test_a_file_refused_for_its_dates_enters_once_its_site_is_declared(spark: Sp
     }
     assert report.tables["vital_sign"].rows_added == 2
     assert len(rows(lake)) == 5  # what the answer says is in the table
+
+
+@slow
+@pytest.mark.usefixtures("no_expectations")
+def test_a_batch_leaves_no_file_that_no_commit_names(spark: SparkSession, tmp_path: Path) -> None:
+    """A repeated key makes the first files useless; so does a file of the batch that cannot be read to its end."""
+    lake, landing = Lake.at(tmp_path / "lake"), tmp_path / "landing"
+    landing.mkdir()
+    (landing / "monday.csv").write_text(MONDAY)
+    deliver(lake, [landing], lambda: spark)
+    (landing / "again.csv").write_text(MONDAY + "\n")
+    (landing / "open.csv").write_text(wide("op7", "03/04/2024 10:00,70,80"))  # a date with two readings
+    _, files = deliver(lake, [landing], lambda: spark)
+    assert (files["again.csv"].accepted, files["open.csv"].status) == (0, "rejected")
+    for path in (lake.silver("vital_sign"), lake.quarantine("vital_sign")):
+        named = {Path(uri.removeprefix("file://")) for uri in deltalake.DeltaTable(path).file_uris()}
+        assert set(Path(path).rglob("*.parquet")) - set(Path(path, "_delta_log").glob("*")) == named
+    assert not list(Path(lake.staging).iterdir())
