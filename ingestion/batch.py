@@ -263,7 +263,8 @@ class Batch:
             sent = judged.select(*ROW_KEY).distinct()
             existing = everything.join(sent, ROW_KEY, "left_anti").filter(within(counted.reach(), table))
             mine = everything.join(sent, ROW_KEY, "left_semi").select(*ROW_KEY)
-        status = classify(judged, existing, table, self.now).rows
+        # Evaluated once, and cut off from the plan that led here: what follows is planned many times.
+        status = classify(judged, existing, table, self.now).rows.localCheckpoint()
         rows = status.filter(F.col(STATUS) == ACCEPTED)
         if mine is not None:
             rows = rows.join(mine, ROW_KEY, "left_anti")

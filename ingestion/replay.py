@@ -118,7 +118,7 @@ class Replay:
         raws = [raw.persist() for raw in self._raws()]
         if not raws:
             return []
-        sent = reduce(union, (raw.select(*RECORD_KEY) for raw in raws)).distinct().persist()
+        sent = reduce(union, (raw.select(*RECORD_KEY) for raw in raws)).distinct().localCheckpoint()
         statuses: dict[str, DataFrame] = {}
         tallies: dict[str, Tally] = {}
         frames = self._judged(raws)
@@ -126,8 +126,7 @@ class Replay:
             self.batch.progress(f"replaying {name}", done, len(frames))
             tallies[name] = tally(judged, TABLES[name])
             status, added = self.batch.add_records(judged, tallies[name])
-            # Computed once: the quarantine that the verdicts come from is about to change.
-            statuses[name] = status.persist()
+            statuses[name] = status
             tables[name] = TableReport(delta.version(self.batch.lake.silver(name)) or 0, added)
         touched = {name: frame.filter(F.col(STATUS) == ACCEPTED) for name, frame in statuses.items()}
         self.batch.derive({name: f for name, f in touched.items() if not f.isEmpty()}, tables)
@@ -142,7 +141,7 @@ class Replay:
         for name in sorted({h.table for h in self.held} | set(statuses)):
             refused = statuses[name].filter(F.col(STATUS) == QUARANTINED) if name in statuses else None
             replace_rows(self.batch.spark, self.batch.lake, name, sent, self._stamped(refused), self.source.name)
-        for frame in [*raws, *frames.values(), *statuses.values(), sent]:
+        for frame in raws:
             frame.unpersist()
         return [
             FileReplay(
@@ -222,7 +221,8 @@ class Replay:
                 of_site = raw.filter(raw["site_id"] == site_id)
                 for table, frame in self.source.conform[name](of_site, self.batch.settings.site(site_id)).items():
                     conformed.setdefault(table, []).append(self.batch.judged(frame, TABLES[table]))
-        return {table: reduce(union, parts).persist() for table, parts in conformed.items()}
+        # Cut off from their plans, and computed once: the quarantine that they come from is about to change.
+        return {table: reduce(union, parts).localCheckpoint() for table, parts in conformed.items()}
 
     def _record_moves(self, name: str, status: "DataFrame | None", sent: "DataFrame", outcomes: "DataFrame") -> None:
         from pyspark.sql import functions as F
