@@ -173,8 +173,7 @@ class Appending:
         counted = self.staged.tally.without(set(self.unwanted))
         if existing is not None:
             existing = existing.filter(within(counted.reach(), self.table))
-        # Evaluated once, and cut off from the plan that led here: what follows is planned several times.
-        classified = classify(rows, existing, self.table, self.batch.now).rows.localCheckpoint()
+        classified = classify(rows, existing, self.table, self.batch.now)
         return Compared(as_they_are, classified, fates_of([classified]))
 
     def _judged(self, files: "set[StagedFile] | tuple[StagedFile, ...]") -> "DataFrame":

@@ -263,8 +263,7 @@ class Batch:
             sent = judged.select(*ROW_KEY).distinct()
             existing = everything.join(sent, ROW_KEY, "left_anti").filter(within(counted.reach(), table))
             mine = everything.join(sent, ROW_KEY, "left_semi").select(*ROW_KEY)
-        # Evaluated once, and cut off from the plan that led here: what follows is planned many times.
-        status = classify(judged, existing, table, self.now).rows.localCheckpoint()
+        status = classify(judged, existing, table, self.now)
         rows = status.filter(F.col(STATUS) == ACCEPTED)
         if mine is not None:
             rows = rows.join(mine, ROW_KEY, "left_anti")

@@ -9,7 +9,6 @@ The rule, for the rows of one natural key:
   all of them go to quarantine.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,16 +78,8 @@ def current(frame: "DataFrame", table: Table) -> "DataFrame":
     return frame.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
 
 
-@dataclass(frozen=True)
-class Classified:
-    """Rows with STATUS. `compared`: some keys occur more than once, and the rows are more than the gate's verdict."""
-
-    rows: "DataFrame"
-    compared: bool
-
-
-def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, now: "datetime") -> Classified:
-    """Adds STATUS to a judged frame that has `row_hash`; resolves known times of corrections.
+def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, now: "datetime") -> "DataFrame":
+    """A judged frame that has `row_hash`, with STATUS and the known times of corrections; evaluated, cut off its plan.
 
     existing: the table's rows from other files (key columns, known_time, row_hash), or None for an empty table.
 
@@ -107,15 +98,17 @@ def classify(judged: "DataFrame", existing: "DataFrame | None", table: Table, no
         touched = touched.join(keys, "_key", "left_semi").withColumn("_existing", F.lit(True)).persist()
         keys = keys.unionByName(touched.select("_key"))
     shared = keys.groupBy("_key").count().filter("count > 1").select("_key").persist()
-    if shared.isEmpty():
-        shared.unpersist()
-        return Classified(judged.withColumn(STATUS, by_gate), compared=False)
     alone = rows.join(shared, "_key", "left_anti").withColumn(STATUS, by_gate)
     several = rows.join(shared, "_key", "left_semi").withColumn("_existing", F.lit(False))
     if existing is not None:
         several = several.unionByName(touched, allowMissingColumns=True)
-    compared = _compare(several.drop("_key"), table, now).persist()
-    return Classified(alone.drop("_key").unionByName(compared), compared=True)
+    compared = _compare(several.drop("_key"), table, now)
+    # What follows is planned several times, and Spark compares each new plan with all that it keeps for the session.
+    classified = alone.drop("_key").unionByName(compared).localCheckpoint()
+    shared.unpersist()
+    if existing is not None:
+        touched.unpersist()
+    return classified
 
 
 def _compare(rows: "DataFrame", table: Table, now: "datetime") -> "DataFrame":

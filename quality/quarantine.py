@@ -145,7 +145,7 @@ def replace_rows(
     if refused is None and not delta.exists(lake.quarantine(table)):
         return
     everything = held_rows(spark, lake, table, source)
-    is_sent = everything.filter(F.col("format") != "derived").join(sent, record_key, "left_semi").persist()
+    is_sent = everything.filter(F.col("format") != "derived").join(sent, record_key, "left_semi").localCheckpoint()
     whole = delta.read(spark, lake.quarantine(table)).select(*SCHEMA.names)
     of_others = whole.filter((F.col("source") != source) | (F.col("format") == "derived"))
     unsent = everything.filter(F.col("format") != "derived").join(sent, record_key, "left_anti")
@@ -159,7 +159,7 @@ def replace_rows(
         rows = rows.join(first, [*record_key, "row_hash"], "left").withColumns(
             {"batch_id": F.coalesce("first_batch", "batch_id"), "ingested_at": F.coalesce("first_at", "ingested_at")}
         )
-        rows = rows.select(*SCHEMA.names).persist()
+        rows = rows.select(*SCHEMA.names).localCheckpoint()
         columns = [*record_key, "row_hash", "reasons"]
         is_same = (
             rows.select(*columns).exceptAll(is_sent.select(*columns)).isEmpty()
@@ -170,4 +170,3 @@ def replace_rows(
         is_same = is_sent.isEmpty()
     if not is_same:
         delta.overwrite(lake, after, lake.quarantine(table))
-    is_sent.unpersist()

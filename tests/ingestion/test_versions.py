@@ -147,7 +147,7 @@ def judged(frame: DataFrame) -> DataFrame:
 def classified(spark: SparkSession) -> Classified:
     """Every case in one call: by name and kind, its rows in the order of the delivery."""
     table = frame(spark, "table").withColumn("row_hash", row_hash(READING))
-    rows = classify(judged(frame(spark, "delivery")), table, READING, NOW).rows.orderBy("file_row").collect()
+    rows = classify(judged(frame(spark, "delivery")), table, READING, NOW).orderBy("file_row").collect()
     found: Classified = {}
     for row in rows:
         found.setdefault((row["patient"], row["kind"]), []).append(row)

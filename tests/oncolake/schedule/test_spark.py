@@ -60,6 +60,7 @@ def test_a_delivery_becomes_rows_checks_and_features(spark: SparkSession, tmp_pa
         ("vital_sign", "files_are_read"): False,
         ("vital_sign", "no_critical_rows"): False,
         ("vital_sign", "expectations_agree"): True,
+        ("vital_sign", "batch_as_before"): True,
     }
     again = job.execute_in_process(instance=instance, partition_key=KEY)
     assert metadata(again, "vital_sign")["files_unchanged"] == 1
