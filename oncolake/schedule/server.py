@@ -20,6 +20,7 @@ from infra.errors import MachineError
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20.0
+PREPARE_SECONDS = 300.0
 STDERR = 2
 
 
@@ -57,14 +58,12 @@ def running(home: Path, environment: Mapping[str, str], port: int) -> Iterator[R
     }
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        # Dagster's database is made before two processes would make it at once.
+        started["database"] = _child("prepare", [], environment)
+        if started.pop("database").wait(PREPARE_SECONDS):
+            raise MachineError(f"The schedule's database in {home} could not be made; see what is printed above.")
         for role, arguments in commands.items():
-            command = [sys.executable, "-m", "oncolake.schedule.child", role, str(os.getpid()), *arguments]
-            # A session of its own: Ctrl-C reaches the parent alone, which then stops both in order. What they print
-            # is not an answer of this command, so it does not go to standard output.
-            started[role] = subprocess.Popen(
-                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=STDERR,
-                start_new_session=True,
-            )  # fmt: skip
+            started[role] = _child(role, arguments, environment)
         _answers(at, started)
         yield Running(url, started)
     finally:
