@@ -60,8 +60,9 @@ def running(home: Path, environment: Mapping[str, str], port: int) -> Iterator[R
     try:
         # Dagster's database is made before two processes would make it at once.
         started["database"] = _child("prepare", [], environment)
-        if started.pop("database").wait(PREPARE_SECONDS):
+        if started["database"].wait(PREPARE_SECONDS):
             raise MachineError(f"The schedule's database in {home} could not be made; see what is printed above.")
+        del started["database"]
         for role, arguments in commands.items():
             started[role] = _child(role, arguments, environment)
         _answers(at, started)
