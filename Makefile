@@ -43,9 +43,10 @@ test-fast: $(READY)
 	@$(RUN)/python -m pytest -q -m "not slow"
 
 test-slow: $(READY)
-	@$(RUN)/python -m pytest -q -m slow
+	@$(RUN)/python -m pytest -q -m "slow and not fire"
 
 kill-matrix: $(READY) ## SIGKILL at every point of an ingest and at random moments, each run again; about half an hour
+	@$(RUN)/python -m pytest -q -m fire
 	@$(RUN)/python -m tests.ingestion.matrix
 
 fuzz: $(READY) ## 2,000 mutated files for every reader; PER_FORMAT=200 for fewer

@@ -53,12 +53,14 @@ def state(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     held = {f"silver {name}": rows(lake, name) for name in TABLES}
     held |= {f"quarantine {name}": _sorted(quarantined(lake, name).to_pylist()) for name in TABLES}
     held["ledger"] = _sorted(ledger.entries(lake).to_pylist())
-    return {name: _sorted([_without_run(row) for row in found]) for name, found in held.items() if found}
+    # An attempt that was killed has written some of a batch's tables, and the next one the others.
+    moments = {row["ingested_at"] for found in held.values() for row in found}
+    return {name: _sorted([_without_run(row, moments) for row in found]) for name, found in held.items() if found}
 
 
-def _without_run(row: dict[str, Any]) -> dict[str, Any]:
-    """A correction that names no date is known when it is ingested: that moment is the run's, too."""
-    if row.get("known_time") is not None and row["known_time"] == row["ingested_at"]:
+def _without_run(row: dict[str, Any], moments: set[Any]) -> dict[str, Any]:
+    """A correction that names no date is known when an attempt wrote it, and so is what was computed from it."""
+    if row.get("known_time") is not None and row["known_time"] in moments:
         row = row | {"known_time": "at ingestion"}
     return {k: v for k, v in row.items() if k not in RUN_COLUMNS}
 

@@ -75,6 +75,7 @@ def test_a_killed_batch_run_again_ends_like_an_undisturbed_one(
 
 
 @slow
+@pytest.mark.fire
 @pytest.mark.timeout(1800)
 def test_four_processes_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
     """50 batches into the same tables: rows of each process's own, one row that all deliver, one that is refused."""
@@ -103,6 +104,7 @@ def test_four_processes_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
 
 
 @slow
+@pytest.mark.fire
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("lock", ["locked", "unlocked"])
 def test_commits_of_four_processes_are_kept_by_the_lock_and_lost_without(lock: str, tmp_path: Path) -> None:
