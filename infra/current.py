@@ -6,6 +6,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from infra import scan
 from infra.errors import MachineError, UsageError
 from infra.lake import Lake
 from infra.table import Table
@@ -46,7 +47,7 @@ def current_arrow(
         term = ds.field(column) == value
         condition = term if condition is None else condition & term
     delta = _open(lake, table_name, version)
-    rows = delta.to_pyarrow_dataset().to_table(columns=[c.name for c in table.all_columns], filter=condition)
+    rows = scan.rows(delta, [c.name for c in table.all_columns], condition)
 
     # DuckDB ranks plain numbers only: its time-zone arithmetic needs an extension that a closed network cannot load.
     needed = dict.fromkeys((*table.key, "known_time", "ingested_at", "file_id", "file_row"))

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
+from infra import scan
 from infra.data_files import DataFile
 from infra.errors import MachineError
 from infra.lake import Lake
@@ -187,7 +188,7 @@ def has_rows_with(path: str, column: str, values: Iterable[str]) -> bool:
         return False
     wanted = pa.array(list(values), pa.string())
     options = ds.ParquetReadOptions(dictionary_columns={column})
-    rows = deltalake.DeltaTable(path).to_pyarrow_dataset(parquet_read_options=options)
+    rows = scan.dataset(path, options)
     # Only data files whose statistics do not rule them out.
     for data_file in rows.get_fragments(filter=pc.field(column).isin(wanted)):
         for batch in data_file.to_batches(columns=[column], schema=data_file.physical_schema):

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from infra.locks import writing
 
@@ -69,16 +68,15 @@ def entries(lake: Lake) -> pa.Table:
     """The whole ledger as an Arrow table; empty where nothing was ever ingested."""
     if not delta.exists(lake.ledger):
         return SCHEMA.empty_table()
-    return deltalake.DeltaTable(lake.ledger).to_pyarrow_table().select(SCHEMA.names).cast(SCHEMA)
+    return scan.rows(lake.ledger, SCHEMA.names).cast(SCHEMA)
 
 
 def ingested(lake: Lake, source: str) -> set[tuple[str, str]]:
     """(file_id, site_id) of every file that `source` has ingested."""
     if not delta.exists(lake.ledger):
         return set()
-    rows = deltalake.DeltaTable(lake.ledger).to_pyarrow_dataset()
     is_done = (pc.field("source") == source) & (pc.field("status") == "ingested")
-    done = rows.to_table(columns=["file_id", "site_id"], filter=is_done)
+    done = scan.rows(lake.ledger, ["file_id", "site_id"], is_done)
     return set(zip(done["file_id"].to_pylist(), done["site_id"].to_pylist(), strict=True))
 
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from ingestion import ledger
 from ingestion.fates import union
@@ -91,7 +90,7 @@ def account(lake: Lake, source: str, keys: Sequence[FileKey], batch_id: str) -> 
     """
     if not delta.exists(path(lake)):
         return
-    moved = deltalake.DeltaTable(path(lake)).to_pyarrow_table()
+    moved = scan.rows(path(lake))
     moved = moved.filter((pc.field("source") == source) & (pc.field("outcome") != QUARANTINED))
     of_file: dict[FileKey, dict[int, str]] = {}
     for row in moved.select([*FILE_KEY, "file_row", "outcome"]).to_pylist():

@@ -7,7 +7,7 @@ from datetime import datetime
 import deltalake
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from infra.maintenance import files
 from infra.tables import TABLES
@@ -114,15 +114,15 @@ def orphans(lake: Lake) -> dict[str, int]:
         has_samples = any(c.name == "sample_id" for c in table.columns)
         if table.is_timed or not has_samples or table.name == "specimen" or not delta.exists(lake.silver(table.name)):
             continue
-        where = [("sample_type", "=", "unknown")] if any(c.name == "sample_type" for c in table.columns) else None
+        where = pc.field("sample_type") == "unknown" if any(c.name == "sample_type" for c in table.columns) else None
         n = len(set(_column(lake, table.name, "sample_id", where)) - known)
         if n:
             waiting[table.name] = n
     return waiting
 
 
-def _column(lake: Lake, table: str, column: str, where: list[tuple[str, str, str]] | None = None) -> list[str]:
-    found = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_table(columns=[column], filters=where)
+def _column(lake: Lake, table: str, column: str, where: pc.Expression | None = None) -> list[str]:
+    found = scan.rows(lake.silver(table), [column], where)
     return [v for v in found[column].unique().to_pylist() if v is not None]
 
 

@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -36,16 +37,21 @@ ui.register(app)
 
 
 def script() -> None:
-    """The console script: `main`, and the end of the process at once with its exit code.
-
-    Taking the interpreter apart takes three seconds after Great Expectations was imported. And it may end in an abort
-    although all was done: threads of Arrow that let go of a Delta table's files meet a Python that is gone.
-    """
+    """The console script: `main`, and the end of the process at once with its exit code."""
     code = 0
     try:
         main()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    end(code)
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process at once, with all that was said written out.
+
+    Taking the interpreter apart takes three seconds after Great Expectations was imported. And it may end in an abort
+    although all was done: threads of libraries that let go of what Python gave them meet a Python that is gone.
+    """
     # What libraries have to finish: logs to flush, temporary files to remove.
     atexit._run_exitfuncs()
     try:

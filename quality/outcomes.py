@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-import deltalake
 import pyarrow as pa
+import pyarrow.dataset as ds
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from quality.drift import BatchCheck
 
@@ -46,14 +46,12 @@ def outcomes_path(lake: Lake) -> str:
     return f"{lake.root}/quality/batch_checks"
 
 
-def outcomes(
-    lake: Lake, columns: Sequence[str] | None = None, filters: list[tuple[str, str, str]] | None = None
-) -> pa.Table:
-    """The outcomes of all batches, or those that meet the filters; no rows where no batch was checked."""
+def outcomes(lake: Lake, columns: Sequence[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
+    """The outcomes of all batches, or those that meet `where`; no rows where no batch was checked."""
     path = outcomes_path(lake)
     if not delta.exists(path):
         return SCHEMA.empty_table().select(columns or SCHEMA.names)
-    return deltalake.DeltaTable(path).to_pyarrow_table(columns=list(columns or SCHEMA.names), filters=filters)
+    return scan.rows(path, columns or SCHEMA.names, where)
 
 
 def record(lake: Lake, source: str, batch_id: str, found: Iterable[BatchCheck], at: datetime) -> None:
@@ -69,7 +67,7 @@ def record(lake: Lake, source: str, batch_id: str, found: Iterable[BatchCheck], 
 
 def of_batch(lake: Lake, source: str, batch_id: str) -> list[BatchCheck]:
     """What is recorded of a batch."""
-    return _checks(outcomes(lake, filters=[("batch_id", "=", batch_id), ("source", "=", source)]))
+    return _checks(outcomes(lake, where=(ds.field("batch_id") == batch_id) & (ds.field("source") == source)))
 
 
 def latest_checks(lake: Lake, table: str | None = None) -> dict[str, list[BatchCheck]]:
@@ -78,7 +76,7 @@ def latest_checks(lake: Lake, table: str | None = None) -> dict[str, list[BatchC
     Checks between tables are among them under the table that they count in, each as it was counted last: a batch of
     another table may have counted it again. Reads no table but the record.
     """
-    found = outcomes(lake, filters=[("table_name", "=", table)] if table else None)
+    found = outcomes(lake, where=(ds.field("table_name") == table) if table else None)
     names, definitions = found["table_name"].to_pylist(), found["definition"].to_pylist()
     topics = [(n, d if d.startswith(BETWEEN_TABLES) else "") for n, d in zip(names, definitions, strict=True)]
     times = found["checked_at"].to_pylist()

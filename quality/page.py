@@ -7,9 +7,10 @@ of single validations are plain HTML. This page lists them with our counts, need
 from html import escape
 from pathlib import Path
 
-import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from infra import scan
 
 PAGE = "oncolake.html"
 
@@ -31,7 +32,7 @@ def write_page(site: Path, results_path: str, outcomes: pa.Table | None = None) 
     A line is a table of a batch: its rows, the checks that it was held to, and those that some row breaks.
     outcomes: of batch-level and cross-table checks (`quality.outcomes`); those that fail are shown below.
     """
-    rows = deltalake.DeltaTable(results_path).to_pyarrow_table()
+    rows = scan.rows(results_path)
     rows = rows.append_column("broken", pc.cast(pc.greater(rows["rows_failed"], 0), "int64"))
     batches = rows.group_by(["validated_at", "source", "batch_id", "table_name"]).aggregate(
         [("rows", "max"), ("check", "count"), ("broken", "sum")]

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import deltalake
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from infra.tables import TABLES
 from quality.profiling import Profile
@@ -109,7 +108,7 @@ def history(lake: Lake, table: str) -> pa.Table:
     if not delta.exists(path):
         return SCHEMA.empty_table()
     light = [n for n in SCHEMA.names if n not in ("buckets", "codes", "counts")]
-    return deltalake.DeltaTable(path).to_pyarrow_table(columns=light, filters=[("kind", "=", ROWS)])
+    return scan.rows(path, light, pc.field("kind") == ROWS)
 
 
 def recent(lake: Lake, table: str, source: str, before: datetime | None = None) -> dict[str, list[Past]]:
@@ -140,8 +139,8 @@ def of_batches(lake: Lake, table: str, source: str, batch_ids: Sequence[str]) ->
     path = profiles_path(lake, table)
     if not delta.exists(path):
         return {}
-    is_it = [("source", "=", source), ("batch_id", "in", list(batch_ids))]
-    rows = deltalake.DeltaTable(path).to_pyarrow_table(filters=is_it).to_pylist()
+    is_it = (pc.field("source") == source) & pc.field("batch_id").isin(list(batch_ids))
+    rows = scan.rows(path, where=is_it).to_pylist()
     by_batch: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         by_batch.setdefault((row["site_id"], row["batch_id"]), []).append(row)

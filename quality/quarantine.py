@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.data_files import DataFile
 from infra.lake import Lake
 from infra.tables import TABLES
@@ -75,7 +74,7 @@ def quarantined(lake: Lake, table: str) -> pa.Table:
     path = lake.quarantine(table)
     if not delta.exists(path):
         return SCHEMA.empty_table()
-    return deltalake.DeltaTable(path).to_pyarrow_table().select(SCHEMA.names)
+    return scan.rows(path, SCHEMA.names)
 
 
 def counts(lake: Lake) -> dict[str, int]:
@@ -103,7 +102,7 @@ def held_by_format(lake: Lake, source: str) -> list[Held]:
     for table in TABLES:
         if not delta.exists(lake.quarantine(table)):
             continue
-        dataset = deltalake.DeltaTable(lake.quarantine(table)).to_pyarrow_dataset()
+        dataset = scan.dataset(lake.quarantine(table))
         for batch in dataset.to_batches(columns=columns, filter=pc.field("source") == source):
             for row in batch.to_pylist():
                 is_contradiction = CONTRADICTION in row["reasons"]
@@ -117,8 +116,8 @@ def held_records(lake: Lake, source: str, key: tuple[str, str]) -> set[int]:
     is_it = (pc.field("file_id") == key[0]) & (pc.field("site_id") == key[1]) & (pc.field("source") == source)
     for table in TABLES:
         if delta.exists(lake.quarantine(table)):
-            rows = deltalake.DeltaTable(lake.quarantine(table)).to_pyarrow_dataset()
-            found = rows.to_table(columns=["file_row"], filter=is_it & (pc.field("format") != "derived"))
+            where = is_it & (pc.field("format") != "derived")
+            found = scan.rows(lake.quarantine(table), ["file_row"], where)
             records |= set(found["file_row"].to_pylist())
     return records
 

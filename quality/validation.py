@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import deltalake
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.checks import sentence
 from infra.lake import Lake
 from infra.locks import writing
@@ -123,7 +123,7 @@ def row_bounds(lake: Lake, source: str) -> dict[str, tuple[int, int]]:
     if not delta.exists(path):
         return {}
     columns = ["table_name", "batch_id", "rows", "validated_at"]
-    rows = deltalake.DeltaTable(path).to_pyarrow_table(columns=columns, filters=[("source", "=", source)])
+    rows = scan.rows(path, columns, pc.field("source") == source)
     batches = rows.group_by(["table_name", "batch_id"]).aggregate([("validated_at", "max"), ("rows", "max")])
     history: dict[str, list[float]] = {}
     for row in batches.sort_by([("validated_at_max", "descending")]).to_pylist():

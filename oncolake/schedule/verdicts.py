@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from infra.tables import TABLES
 from ingestion import ledger
@@ -125,7 +124,7 @@ def _last_results(lake: Lake, table: str) -> pa.Table:
     path = results_path(lake)
     if not delta.exists(path):
         return pa.table({"batch_id": pa.array([], pa.string())})
-    found = deltalake.DeltaTable(path).to_pyarrow_table(filters=[("table_name", "=", table)])
+    found = scan.rows(path, where=pc.field("table_name") == table)
     if not found.num_rows:
         return found
     newest = pc.max(found["validated_at"])

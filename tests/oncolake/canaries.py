@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from oncolake.cli import main
+from oncolake.cli import end, main
 
 SHOWN = "-- what the quarantine shows"
 """From here on the output holds refused records, whole: their values belong there, identifiers do not."""
@@ -36,3 +36,4 @@ def run(lake: str, landing: str) -> None:
 
 if __name__ == "__main__":
     run(*sys.argv[1:])
+    end(0)
