@@ -131,6 +131,7 @@ def _store(offline: dict[str, object], registry: Path, source: Any, views: int) 
             registry=str(registry),
             online_store={"type": "sqlite", "path": str(registry.with_name("online.db"))},
             offline_store=offline,
+            coerce_tz_aware=False,
             entity_key_serialization_version=3,
         )
     )
