@@ -155,7 +155,7 @@ def _files(joined: Iterable[_Joined]) -> tuple[str, ...]:
             chosen = batch.column(0).take(pa.array(used[first:last] - begin))
             files.update(pc.unique(pc.list_flatten(chosen)).to_pylist())
             begin += batch.num_rows
-    files.discard(None)  # type: ignore[arg-type]  # a list may hold a null
+    files.discard(None)
     return tuple(sorted(files))
 
 

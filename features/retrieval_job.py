@@ -126,7 +126,8 @@ class DeltaRetrievalJob(_DeltaJob):
             frame: pd.DataFrame = table.to_pandas()
             return frame
         features = table.drop_columns(list(self._label_frame.columns)).to_pandas()
-        return pd.concat([self._label_frame, features], axis="columns")
+        whole: pd.DataFrame = pd.concat([self._label_frame, features], axis="columns")
+        return whole
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._result.table
