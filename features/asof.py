@@ -9,19 +9,22 @@ known time: known <= usable for both, and where the two become usable together t
 The time-to-live is checked on the chosen row afterwards. That is exact: it has the latest event of all, so if it
 is too old, every other row is too.
 
-Times are compared as whole microseconds since 1970 in UTC, so no time zone can enter. Only keys and times pass
-through DuckDB; the payload is taken from the history by row number, whatever its width or types.
+Times are compared as whole microseconds since 1970 in UTC, so no time zone can enter. Only keys and times are worked
+on (`features.key_codes`, `features.steps`); the payload is taken from the history by row number, whatever it is.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from features.key_codes import key_codes
+from features.steps import UNKNOWN, Steps, Times, blocks_of, steps_of
 from infra.errors import UsageError
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -79,39 +82,43 @@ def as_of_rows(
     label_keys: Sequence[str] | None = None,
     ttl: timedelta | None = None,
     known_only: bool = True,
+    more_payload: Callable[[], pa.Table] | None = None,
 ) -> pa.Array:
-    """Row numbers (int64) in `history`, one a label in label order; null: nothing. See `as_of_join`."""
+    """Row numbers (int64) in `history`, one a label in label order; null: nothing. See `as_of_join`.
+
+    more_payload: gives further columns of the history, which are looked at only where rows have to be told apart.
+    """
     label_keys = label_keys or keys
     times = [event_time] if known_time is None else [event_time, known_time]
     _require(labels, [*label_keys, label_time], "label rows")
     _require(history, [*keys, *times], "feature rows")
     if known_only and known_time is None:
         raise UsageError("These features have no column of known time; name one, or ask with known_only=False.")
-    key_columns = {f"k{i}": history[name] for i, name in enumerate(keys)}
-    event = microseconds(history[event_time], event_time, round_up=True)
-    known = event if known_time is None else microseconds(history[known_time], known_time, round_up=True)
-    rows = pa.table(
-        {
-            **key_columns,
-            "event": event,
-            "known": known,
-            "r": np.arange(history.num_rows, dtype=np.int64),
-        }
+    codes = key_codes(
+        [labels[name] for name in label_keys],
+        [history[name] for name in keys],
+        label_keys,
+        (labels.num_rows, history.num_rows),
     )
-    probes = pa.table(
-        {
-            **{f"k{i}": _comparable(labels[name], rows[f"k{i}"].type, name) for i, name in enumerate(label_keys)},
-            "t": microseconds(labels[label_time], label_time, round_up=False),
-            "l": np.arange(labels.num_rows, dtype=np.int64),
-        }
-    )
-    if not labels.num_rows or not history.num_rows:
+    event, has_event = _numbers(microseconds(history[event_time], event_time, round_up=True))
+    known, is_known = event, None
+    if known_time is not None and known_time != event_time:
+        known, is_known = _numbers(microseconds(history[known_time], known_time, round_up=True))
+    possible = has_event
+    if known_only and is_known is not None:
+        possible = is_known if possible is None else possible & is_known
+    at, _ = _numbers(microseconds(labels[label_time], label_time, round_up=False))
+    steps = steps_of(codes.history, codes.n, event, known, possible, known_only)
+    chosen = steps.chosen(codes.labels, at, None if ttl is None else ttl // timedelta(microseconds=1))
+    found = chosen >= 0
+    if not len(steps.row):
         return pa.nulls(labels.num_rows, pa.int64())
-    chosen, has_ties = _choose(probes, rows, len(keys), ttl, known_only)
-    if has_ties:
-        order = _payload_order(history, [n for n in history.column_names if n not in {*keys, *times}])
-        chosen, _ = _choose(probes, rows.append_column("tie", order), len(keys), ttl, known_only)
-    return chosen
+    row = steps.row
+    if steps.has_twin.any() and steps.has_twin[chosen[found]].any():
+        payload = [name for name in history.column_names if name not in {*keys, *times}]
+        further = [more_payload()] if more_payload is not None else []
+        row = _told_apart(steps, np.unique(chosen[found]), [history.select(payload), *further])
+    return pa.array(row.take(chosen, mode="clip"), mask=None if found.all() else ~found)
 
 
 def latest_rows(
@@ -124,7 +131,7 @@ def latest_rows(
     known_only: bool = True,
 ) -> pa.Table:
     """The row of each key that may be used at `at`: the as-of join with every key asked at that one time."""
-    entities = history.select(list(keys)).group_by(list(keys)).aggregate([])
+    entities = history.select(list(keys)).group_by(list(keys)).aggregate([]) if keys else pa.table({"__one": [1]})
     labels = entities.append_column("__at", pa.repeat(at, entities.num_rows))
     rows = as_of_rows(
         labels,
@@ -164,67 +171,37 @@ def _require(table: pa.Table, names: Sequence[str], what: str) -> None:
         raise UsageError(f"The {what} have no column {', '.join(missing)}; they have {', '.join(table.column_names)}.")
 
 
-def _comparable(column: pa.ChunkedArray, wanted: pa.DataType, name: str) -> pa.ChunkedArray:
-    """Label keys in the type of the history's keys; pandas turns whole numbers and categories into other types."""
-    try:
-        return column.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UsageError(f"The keys in column {name} are {column.type}; the features have {wanted}.") from error
+def _numbers(column: pa.ChunkedArray) -> tuple[Times, NDArray[np.bool_] | None]:
+    """(values, which are given): UNKNOWN where there is none; None: all are given."""
+    if not column.null_count:
+        return column.to_numpy(), None
+    return column.fill_null(UNKNOWN).to_numpy(), column.is_valid().to_numpy()
 
 
-@cache
-def _database() -> Any:
-    """One empty in-memory database a process: opening one takes 50 ms, a cursor of it (what each join uses) none."""
-    import duckdb
+def _told_apart(steps: Steps, chosen: NDArray[np.int64], payload: Sequence[pa.Table]) -> NDArray[np.int64]:
+    """The row of each step; of twins, the one whose payload is the greatest, so that where they lie never matters.
 
-    return duckdb.connect()
-
-
-def _choose(
-    probes: pa.Table, rows: pa.Table, n_keys: int, ttl: timedelta | None, known_only: bool
-) -> tuple[pa.Array, bool]:
-    """Chosen row numbers in label order, and whether any chosen row had a twin in key, event and known time."""
-    names = [f"k{i}" for i in range(n_keys)]
-    partition = f"PARTITION BY {', '.join(names)}" if names else ""
-    equal = "".join(f" AND p.{k} = s.{k}" for k in names)
-    given = " AND ".join(
-        [*(f"{k} IS NOT NULL" for k in names), "event IS NOT NULL", "TRUE" if not known_only else "known IS NOT NULL"]
-    )
-    usable = "greatest(event, known)" if known_only else "event"
-    tie = ", tie" if "tie" in rows.column_names else ""
-    too_old = "FALSE" if ttl is None else f"s.event < p.t - {ttl // timedelta(microseconds=1)}"
-    with _database().cursor() as db:
-        db.register("rows_", rows)
-        db.register("probes", probes)
-        db.execute(f"""
-            CREATE TEMP TABLE steps AS
-            SELECT {"".join(f"{k}, " for k in names)} event, usable, r,
-                   usable = before_usable AND event = before_event
-                       AND known IS NOT DISTINCT FROM before_known AS is_tied
-            FROM (
-                SELECT *, max(event) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest_event,
-                       lead(usable) OVER w AS next_usable,
-                       lag(usable) OVER w AS before_usable, lag(event) OVER w AS before_event,
-                       lag(known) OVER w AS before_known
-                FROM (SELECT *, {usable} AS usable FROM rows_ WHERE {given})
-                WINDOW w AS ({partition} ORDER BY usable, event, known NULLS FIRST{tie})
-            )
-            WHERE event >= coalesce(latest_event, event) AND next_usable IS DISTINCT FROM usable
-        """)
-        table = db.sql(f"""
-            SELECT p.l, CASE WHEN {too_old} THEN NULL ELSE s.r END AS r, s.is_tied
-            FROM probes p ASOF LEFT JOIN steps s ON p.t >= s.usable{equal}
-        """).to_arrow_table()
-    # Every label comes back once, in any order; putting each in its place is cheaper than sorting.
-    position = table["l"].to_numpy()
-    result = np.empty(probes.num_rows, dtype=np.int64)
-    absent = np.ones(probes.num_rows, dtype=bool)
-    result[position] = table["r"].fill_null(0).to_numpy()
-    absent[position] = table["r"].is_null().to_numpy()
-    return pa.array(result, mask=absent), bool(pc.any(table["is_tied"]).as_py())
+    chosen: the steps that count, in order. payload: tables with the history's rows. Columns are compared one after the
+    other as SQL orders values, nulls first.
+    """
+    asked = np.isin(steps.group, chosen)
+    twins, group = steps.twins[asked], steps.group[asked]
+    columns = [column.take(pa.array(twins)).to_pylist() for table in payload for column in table.columns]
+    ranks = [tuple(_rank(value) for value in values) for values in zip(*columns, strict=True)] or [()] * len(twins)
+    row = steps.row.copy()
+    for step, where in blocks_of(group):
+        row[step] = max(zip(ranks[where], twins[where].tolist(), strict=True))[1]
+    return row
 
 
-def _payload_order(history: pa.Table, payload: list[str]) -> pa.Array:
-    """A text for each row of the history that orders rows by what they hold and not by where they lie."""
-    columns = [history[name].to_pylist() for name in payload]
-    return pa.array([repr(values) for values in zip(*columns, strict=True)] if columns else [""] * history.num_rows)
+def _rank(value: Any) -> tuple[Any, ...]:
+    """What orders values as SQL does: nulls first, then numbers with NaN last, texts by code point, lists by parts."""
+    if value is None:
+        return (0,)
+    if isinstance(value, float) and math.isnan(value):
+        return (2,)
+    if isinstance(value, list | tuple):
+        return (1, tuple(_rank(part) for part in value))
+    if isinstance(value, dict):
+        return (1, tuple(_rank(part) for part in value.values()))
+    return (1, value)

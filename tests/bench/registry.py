@@ -3,6 +3,10 @@
 from tests.bench import (
     cold_start,
     dicom_headers,
+    feature_first,
+    feature_history,
+    feature_retrieval,
+    feature_volume,
     gate,
     memory,
     one_new_file,
@@ -21,5 +25,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
         cold_start.BENCHMARK,
+        feature_retrieval.BENCHMARK,
+        feature_history.BENCHMARK,
+        feature_volume.BENCHMARK,
+        feature_first.BENCHMARK,
     )
 }
