@@ -1,14 +1,16 @@
 """Delta tables as Feast data sources, read by delta-rs: no JVM, no extension to download."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import deltalake
 import pyarrow as pa
 from deltalake.exceptions import TableNotFoundError
 from feast.data_source import DataSource
+from feast.feature_logging import LOG_TIMESTAMP_FIELD, LoggingDestination
 from feast.protos.feast.core.DataSource_pb2 import DataSource as DataSourceProto
+from feast.protos.feast.core.FeatureService_pb2 import LoggingConfig as LoggingConfigProto
 from feast.protos.feast.core.SavedDataset_pb2 import SavedDatasetStorage as SavedDatasetStorageProto
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import CUSTOM_STORAGE_CLASS_KEY, SavedDatasetStorage
@@ -16,6 +18,7 @@ from feast.type_map import pa_to_feast_value_type
 from feast.value_type import ValueType
 
 from infra.errors import UsageError
+from infra.lake import Lake
 
 
 class DeltaSource(DataSource):  # type: ignore[misc]
@@ -143,6 +146,64 @@ class DeltaStorage(SavedDatasetStorage):  # type: ignore[misc]
         return DeltaStorage(data_source.path)
 
 
-def read_columns(table: deltalake.DeltaTable, columns: list[str], where: Any = None) -> pa.Table:
+class DeltaLoggingDestination(LoggingDestination):  # type: ignore[misc]
+    """Where a feature service's served features are logged: a Delta table at `path` (see DeltaSource)."""
+
+    _proto_kind = "oncolake_delta"
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+
+    @classmethod
+    def from_proto(cls, config_proto: LoggingConfigProto) -> "DeltaLoggingDestination":
+        return cls(path=config_proto.custom_destination.config["path"])
+
+    def to_proto(self) -> LoggingConfigProto:
+        custom = LoggingConfigProto.CustomDestination(kind=self._proto_kind, config={"path": self.path})
+        return LoggingConfigProto(custom_destination=custom)
+
+    def to_data_source(self) -> DeltaSource:
+        return DeltaSource(path=self.path, timestamp_field=LOG_TIMESTAMP_FIELD)
+
+
+def lake_of(config: RepoConfig, location: str) -> Lake:
+    """The lake whose locks guard a table: that of the configuration, or the folder around a table without one."""
+    return Lake.at(config.offline_store.root or location.rsplit("/", 1)[0])
+
+
+def dataset(table: deltalake.DeltaTable, name: str, as_codes: Sequence[str] = ()) -> Any:
+    """A Delta table as an Arrow dataset. as_codes: text columns to read as Parquet stores them, a dictionary and codes.
+
+    name: of the view, for messages. Raises UsageError where delta-rs cannot read the table's kind of deletions.
+    """
+    import pyarrow.dataset as ds
+
+    options = ds.ParquetReadOptions(dictionary_columns=set(as_codes)) if as_codes else None
+    try:
+        rows = table.to_pyarrow_dataset(parquet_read_options=options)
+    except deltalake.exceptions.DeltaProtocolError as error:
+        raise UsageError(
+            f"The table of {name} has deletion vectors or another feature that only Spark reads; set "
+            "`engine: spark` of the offline store, or purge the table."
+        ) from error
+    schema = rows.schema
+    for column in as_codes:
+        at = schema.get_field_index(column)
+        if pa.types.is_string(schema.field(at).type) or pa.types.is_large_string(schema.field(at).type):
+            schema = schema.set(at, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
+    return rows if schema is rows.schema else rows.replace_schema(schema)
+
+
+def read_columns(
+    table: deltalake.DeltaTable, columns: Sequence[str], where: Any = None, as_codes: Sequence[str] = ()
+) -> pa.Table:
     """Some columns of a Delta table as Arrow, each once; files and row groups that `where` excludes are not read."""
-    return table.to_pyarrow_dataset().to_table(columns=list(dict.fromkeys(columns)), filter=where)
+    rows = dataset(table, table.table_uri.rsplit("/", 1)[-1], as_codes)
+    return rows.to_table(columns=list(dict.fromkeys(columns)), filter=where)
+
+
+def stream_columns(table: deltalake.DeltaTable, columns: Sequence[str], where: Any = None) -> pa.RecordBatchReader:
+    """The same in batches: a few row groups are in memory at a time."""
+    rows = dataset(table, table.table_uri.rsplit("/", 1)[-1])
+    scanner = rows.scanner(columns=list(dict.fromkeys(columns)), filter=where, batch_readahead=4, fragment_readahead=1)
+    return scanner.to_reader()

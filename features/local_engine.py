@@ -1,89 +1,127 @@
 """The local engine: delta-rs reads, `features.asof` joins, in this process. No JVM, no download."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
-from features.asof import as_of_rows, latest_rows
-from features.delta_source import read_columns
-from features.labels import label_table, label_time
+from features.asof import as_of_rows, microseconds
+from features.delta_source import read_columns, stream_columns
+from features.label_span import span_labels
+from features.label_sql import labels_of_query
+from features.labels import LABEL_TIME, label_table, label_time
+from features.pulls import latest_of
 from features.requests import Pull, Retrieval, ViewRequest, check_label_columns
-from features.retrieval_job import DeltaRetrievalJob, Result
+from features.retrieval_job import DeltaPullJob, DeltaRetrievalJob, Result
 from infra.errors import UsageError
 
 
 def historical(asked: Retrieval) -> DeltaRetrievalJob:
-    """Point-in-time features: one row for each label row, in label order. Raises UsageError on unusable label rows."""
+    """Point-in-time features: one row for each label row, in label order.
+
+    Raises UsageError at once on unusable label rows: no key or time column, times without a zone, SQL that is no
+    SELECT.
+    """
     if asked.entity_df is None:
-        raise UsageError("There are no label rows.")
-    labels = label_table(asked.entity_df)
+        return _of_span(asked)
+    frame = asked.entity_df.reset_index(drop=True) if isinstance(asked.entity_df, pd.DataFrame) else None
+    if isinstance(asked.entity_df, str):
+        labels = labels_of_query(asked.entity_df, asked.config, asked.sources)
+    else:
+        labels = label_table(asked.entity_df if frame is None else frame)
     time = label_time(labels.column_names, [f.name for f in labels.schema if pa.types.is_timestamp(f.type)])
     check_label_columns(labels.column_names, asked.views)
-
-    def run() -> Result:
-        table, files = labels, set[str]()
-        for view in asked.views:
-            features, used = _join(view, labels, time, asked)
-            files.update(used.to_pylist())
-            for name in features.column_names:
-                table = table.append_column(name, features[name])
-        return Result(table, tuple(sorted(files)))
-
+    # Refuses what is no time, or has no zone, before anything is read.
+    microseconds(labels[time].slice(0, 0), time, round_up=False)
     bounds = pc.min_max(labels[time]).as_py()
+    keys = [name for name in labels.column_names if name != time]
+    span = (bounds["min"], bounds["max"])
+    return _job(asked, lambda: labels, time=time, keys=keys, bounds=span, frame=frame)
+
+
+def latest(asked: Pull) -> DeltaPullJob:
+    """The row of each key that may be used at the pull's end."""
+    at = asked.end or datetime.now(UTC)
+    return DeltaPullJob(
+        read=lambda: latest_of(_stream(asked), asked, at),
+        table_versions={asked.source.name: asked.version},
+        config=asked.config,
+    )
+
+
+def everything(asked: Pull) -> DeltaPullJob:
+    """Every row of the pull."""
+    return DeltaPullJob(
+        read=lambda: _stream(asked), table_versions={asked.source.name: asked.version}, config=asked.config
+    )
+
+
+def _of_span(asked: Retrieval) -> DeltaRetrievalJob:
+    if asked.span is None:
+        raise UsageError("There are no label rows; pass some, or start_date and end_date.")
+    keys = list(dict.fromkeys(key for view in asked.views for key in view.label_keys))
+    check_label_columns([*keys, LABEL_TIME], asked.views)
+    return _job(asked, partial(span_labels, asked, asked.span), time=LABEL_TIME, keys=keys, bounds=asked.span)
+
+
+def _job(
+    asked: Retrieval,
+    labels: Callable[[], pa.Table],
+    *,
+    time: str,
+    keys: list[str],
+    bounds: tuple[datetime | None, datetime | None],
+    frame: pd.DataFrame | None = None,
+) -> DeltaRetrievalJob:
+    def run() -> Result:
+        table = labels()
+        joined = [_join(view, table, time, asked) for view in asked.views]
+        for part in joined:
+            for name in part.features.column_names:
+                table = table.append_column(name, part.features[name])
+        return Result(table, partial(_files, joined))
+
     return DeltaRetrievalJob(
         run=run,
         table_versions=asked.table_versions,
         config=asked.config,
+        label_time=time,
+        label_frame=frame,
         full_feature_names=asked.full_feature_names,
         on_demand_feature_views=asked.on_demand,
         metadata=RetrievalMetadata(
             features=list(asked.feature_refs),
-            keys=[name for name in labels.column_names if name != time],
-            min_event_timestamp=bounds["min"],
-            max_event_timestamp=bounds["max"],
+            keys=keys,
+            min_event_timestamp=bounds[0],
+            max_event_timestamp=bounds[1],
         ),
     )
 
 
-def latest(asked: Pull) -> DeltaRetrievalJob:
-    """The row of each key that may be used at the pull's end."""
+@dataclass(frozen=True)
+class _Joined:
+    """Features in label order, and the rows of the history (as it was read through `where`) that they came from."""
 
-    def choose(history: pa.Table) -> pa.Table:
-        return latest_rows(
-            history,
-            keys=asked.keys,
-            event_time=asked.event_time,
-            known_time=asked.known_time,
-            at=_instant(asked.end or datetime.now(UTC)),
-            known_only=asked.known_only,
-        )
-
-    return _pull(asked, choose)
+    view: ViewRequest
+    features: pa.Table
+    rows: pa.Array
+    where: Any
 
 
-def everything(asked: Pull) -> DeltaRetrievalJob:
-    """Every row of the pull."""
-    return _pull(asked, lambda history: history)
-
-
-def _join(view: ViewRequest, labels: pa.Table, time: str, asked: Retrieval) -> tuple[pa.Table, pa.Array]:
-    """(features in label order, ids of the files used)."""
+def _join(view: ViewRequest, labels: pa.Table, time: str, asked: Retrieval) -> _Joined:
     known = view.known_time
-    history = read_columns(
-        view.table,
-        [
-            *view.keys,
-            view.event_time,
-            *([known] if known else []),
-            *view.columns,
-            *([view.lineage] if view.lineage else []),
-        ],
-        _could_matter(labels[time], view.event_time, known if asked.known_only else None, view.ttl),
-    )
+    where = could_matter(labels[time], view, known_only=asked.known_only, as_known_at=asked.as_known_at)
+    times = [view.event_time, *([known] if known else [])]
+    history = read_columns(view.table, [*view.keys, *times, *view.columns], where, as_codes=view.keys)
+    # Lineage is wide, and most callers never ask for it: it is read for what was chosen, when it is asked for.
+    lineage = [view.lineage] if view.lineage and view.lineage not in view.columns else []
     rows = as_of_rows(
         labels,
         history,
@@ -94,51 +132,76 @@ def _join(view: ViewRequest, labels: pa.Table, time: str, asked: Retrieval) -> t
         known_time=known,
         ttl=view.ttl,
         known_only=asked.known_only,
+        more_payload=partial(read_columns, view.table, lineage, where) if lineage else None,
     )
-    features = history.select(view.columns).take(rows).rename_columns(list(view.output_names))
-    if view.lineage is None:
-        return features, pa.array([], pa.string())
-    used = history[view.lineage].take(pc.unique(pc.drop_null(rows))).combine_chunks()
-    return features, pc.unique(pc.list_flatten(used))
+    # A feature may also be a key or a time: named twice, read once.
+    features = pa.table([history[name].take(rows) for name in view.columns], names=list(view.output_names))
+    return _Joined(view, features, rows, where)
 
 
-def _pull(asked: Pull, choose: Callable[[pa.Table], pa.Table]) -> DeltaRetrievalJob:
+def _files(joined: Iterable[_Joined]) -> tuple[str, ...]:
+    """The source files of every feature row that was used, sorted."""
+    files: set[str] = set()
+    for part in joined:
+        if part.view.lineage is None:
+            continue
+        used = np.unique(pc.drop_null(part.rows).to_numpy())
+        begin = 0
+        # The same filter of the same version gives the same rows in the same order.
+        for batch in stream_columns(part.view.table, [part.view.lineage], part.where):
+            first, last = np.searchsorted(used, [begin, begin + batch.num_rows])
+            chosen = batch.column(0).take(pa.array(used[first:last] - begin))
+            files.update(pc.unique(pc.list_flatten(chosen)).to_pylist())
+            begin += batch.num_rows
+    files.discard(None)  # type: ignore[arg-type]  # a list may hold a null
+    return tuple(sorted(files))
+
+
+def could_matter(times: pa.ChunkedArray, view: ViewRequest, *, known_only: bool, as_known_at: datetime | None) -> Any:
+    """A filter that drops rows that no label could use, so that their files and row groups are not even read.
+
+    Raises UsageError where `as_known_at` is asked of a view without known time.
+    """
+    event, known = view.event_time, view.known_time
+    where = None
+    if as_known_at is not None:
+        if known is None:
+            raise UsageError(
+                f"The feature view {view.view} has no column of known time; as_known_at cannot be asked of it."
+            )
+        where = pc.field(known) <= _instant(as_known_at)
+    bounds = pc.min_max(pc.cast(times, pa.timestamp("us", tz=times.type.tz), safe=False))
+    if not bounds["max"].is_valid:
+        return where
+    # Cutting nanoseconds off rounds towards 1970; a microsecond more on either side loses nothing.
+    slack = timedelta(microseconds=1)
+    last = _instant(bounds["max"].as_py().astimezone(UTC) + slack)
+    limits = [pc.field(event) <= last]
+    if known is not None and known_only:
+        limits.append(pc.field(known) <= last)
+    if view.ttl is not None:
+        limits.append(pc.field(event) >= _instant(bounds["min"].as_py().astimezone(UTC) - view.ttl - slack))
+    for limit in limits:
+        where = limit if where is None else where & limit
+    return where
+
+
+def _stream(asked: Pull) -> pa.RecordBatchReader:
     limits = []
     if asked.start is not None:
         limits.append(pc.field(asked.event_time) >= _instant(asked.start))
     if asked.end is not None:
         limits.append(pc.field(asked.event_time) <= _instant(asked.end))
-        if asked.known_only:
+    if asked.known_time is not None:
+        if asked.end is not None and asked.known_only:
             limits.append(pc.field(asked.known_time) <= _instant(asked.end))
-
-    def run() -> Result:
-        where = None
-        for limit in limits:
-            where = limit if where is None else where & limit
-        times = [asked.event_time, asked.known_time] if asked.known_time else [asked.event_time]
-        return Result(choose(read_columns(asked.table, [*asked.keys, *asked.columns, *times], where)), ())
-
-    return DeltaRetrievalJob(run=run, table_versions={asked.source.name: asked.version}, config=asked.config)
-
-
-def _could_matter(times: pa.ChunkedArray, event: str, known: str | None, ttl: timedelta | None) -> Any:
-    """A filter that drops rows no label could use, so that their files and row groups are not even read."""
-    bounds = pc.min_max(pc.cast(times, pa.timestamp("us", tz=times.type.tz), safe=False)) if _zoned(times) else None
-    if bounds is None or not bounds["max"].is_valid:
-        return None
-    # Cutting nanoseconds off rounds towards 1970; a microsecond more on either side loses nothing.
-    slack = timedelta(microseconds=1)
-    last = _instant(bounds["max"].as_py().astimezone(UTC) + slack)
-    where = pc.field(event) <= last
-    if known is not None:
-        where = where & (pc.field(known) <= last)
-    if ttl is not None:
-        where = where & (pc.field(event) >= _instant(bounds["min"].as_py().astimezone(UTC) - ttl - slack))
-    return where
-
-
-def _zoned(times: pa.ChunkedArray) -> bool:
-    return pa.types.is_timestamp(times.type) and times.type.tz is not None
+        if asked.as_known_at is not None:
+            limits.append(pc.field(asked.known_time) <= _instant(asked.as_known_at))
+    where = None
+    for limit in limits:
+        where = limit if where is None else where & limit
+    times = [asked.event_time, asked.known_time] if asked.known_time else [asked.event_time]
+    return stream_columns(asked.table, [*asked.keys, *asked.columns, *times], where)
 
 
 def _instant(at: datetime) -> pa.Scalar:

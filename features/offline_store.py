@@ -4,10 +4,14 @@ Where Feast's own stores differ, this one is right: one output row for each labe
 duplicated, null or too old; knowledge time on by default; keys compared as keys, not as joined text.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 from feast.data_source import DataSource
+from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
 from feast.infra.registry.base_registry import BaseRegistry
@@ -17,7 +21,8 @@ from feast.utils import compute_non_entity_date_range
 from pydantic import StrictBool, StrictInt, StrictStr
 
 from features.engines import engine_for
-from features.requests import Retrieval, as_known_at, pull_request, view_requests
+from features.offline_write import append_logs, append_rows
+from features.requests import Retrieval, as_known_at, delta_source, pull_request, sources_of, view_requests
 
 
 class OncolakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]
@@ -63,6 +68,9 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
         on for one call. Raises UsageError on label rows without key or time column or with times that have no zone,
         and on a view whose table is not built.
         """
+        sources = (
+            sources_of(registry.list_feature_views(project, allow_cache=True)) if isinstance(entity_df, str) else {}
+        )
         span = None if entity_df is not None else compute_non_entity_date_range(feature_views, start_date, end_date)
         return engine_for(config).historical(
             Retrieval(
@@ -75,6 +83,7 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
                 feature_refs=tuple(feature_refs),
                 full_feature_names=full_feature_names,
                 on_demand=tuple(OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)),
+                sources=sources,
             )
         )
 
@@ -125,3 +134,21 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
             end=end_date,
         )
         return engine_for(config).everything(asked)
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Appends rows to a view's table: see `features.offline_write.append_rows`."""
+        append_rows(config, delta_source(feature_view.batch_source), table, progress)
+
+    @staticmethod
+    def write_logged_features(
+        config: RepoConfig,
+        data: pa.Table | Path,
+        source: LoggingSource,
+        logging_config: LoggingConfig,
+        registry: BaseRegistry,
+    ) -> None:
+        """Appends logs of served features: see `features.offline_write.append_logs`."""
+        append_logs(config, data, logging_config.destination)

@@ -4,7 +4,7 @@ Made from Feast's arguments before anything is read; the versions are pinned her
 names them, outputs as the caller asked for them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +61,7 @@ class Retrieval:
         every instant of the span at which a key's known facts change is a label row (`features.labels`).
     known_only: a row counts only from its known time on. as_known_at: and only if it was known by this instant,
         whatever the label; None: no such limit. With known_only off, it is the only limit on the known time.
+    sources: the tables that a label SELECT may name, by feature view; empty where entity_df is no text.
     """
 
     config: RepoConfig
@@ -72,6 +73,7 @@ class Retrieval:
     feature_refs: tuple[str, ...]
     full_feature_names: bool
     on_demand: tuple[OnDemandFeatureView, ...]
+    sources: Mapping[str, DeltaSource] = field(default_factory=dict)
 
     @property
     def table_versions(self) -> dict[str, int]:
@@ -139,6 +141,18 @@ def pull_request(
         as_known_at=as_known_at(config),
         table=table,
     )
+
+
+def delta_source(source: DataSource) -> DeltaSource:
+    """The source, if it is one that this store reads. Raises UsageError on another kind."""
+    if not isinstance(source, DeltaSource):
+        raise UsageError(f"The source {source.name} is a {type(source).__name__}; this store reads a DeltaSource.")
+    return source
+
+
+def sources_of(views: Iterable[FeatureView]) -> dict[str, DeltaSource]:
+    """The Delta sources of feature views, by view."""
+    return {view.name: view.batch_source for view in views if isinstance(view.batch_source, DeltaSource)}
 
 
 def as_known_at(config: RepoConfig) -> datetime | None:
@@ -210,9 +224,7 @@ def _view_request(
 
 
 def _open(config: RepoConfig, source: DataSource) -> deltalake.DeltaTable:
-    if not isinstance(source, DeltaSource):
-        raise UsageError(f"The source {source.name} is a {type(source).__name__}; this store reads a DeltaSource.")
-    return source.open(config, config.offline_store.versions.get(source.name))
+    return delta_source(source).open(config, config.offline_store.versions.get(source.name))
 
 
 def _require_columns(table: deltalake.DeltaTable, names: Sequence[str], view: str) -> None:
