@@ -91,10 +91,10 @@ def as_of_join(
         F.lit(True).alias(IS_LABEL),
         F.struct(*map(named, labels.columns)).alias(LABEL),
     )
-    sides = [_dealt(asked, keys, heavy, is_label=True, spread=f"{LABEL}.{number}")]
+    sides = [dealt(asked, keys, heavy, is_label=True, spread=f"{LABEL}.{number}")]
     for name, history in histories.items():
         rows = _rows(name, history, keys, types, known_only=known_only, as_known_at=as_known_at)
-        sides.append(_dealt(rows, keys, heavy, is_label=False, spread=AT))
+        sides.append(dealt(rows, keys, heavy, is_label=False, spread=AT))
     together = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), sides)
     if partitions is not None:
         together = together.repartition(partitions, *keys, SHARE)
@@ -199,7 +199,7 @@ def _rows(
     return rows.where(_all_given(keys))
 
 
-def _dealt(
+def dealt(
     frame: "DataFrame", keys: Sequence[str], heavy: "DataFrame | None", *, is_label: bool, spread: str
 ) -> "DataFrame":
     """The rows with the share that they go to: 0, or of a heavy key one of its shares, or a copy to each of them."""
