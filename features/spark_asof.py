@@ -135,8 +135,8 @@ def heavy_keys(
     types = _key_types(labels, label_keys, histories)
 
     def counted(frame: "DataFrame", names: Sequence[str], is_label: int) -> "DataFrame":
-        named = [named(n).cast(t).alias(k) for n, t, k in zip(names, types, keys, strict=True)]
-        rows = frame.select(*named).where(_all_given(keys))
+        given = [named(n).cast(t).alias(k) for n, t, k in zip(names, types, keys, strict=True)]
+        rows = frame.select(*given).where(_all_given(keys))
         return rows.groupBy(*keys).agg(
             (F.count("*") * is_label).alias("labels"), (F.count("*") * (1 - is_label)).alias("rows")
         )
@@ -245,7 +245,7 @@ def micros(frame: "DataFrame", name: str) -> "Column":
         raise UsageError(f"The times in column {name} have no time zone; give them one, such as UTC.")
     if not isinstance(kind, TimestampType):
         raise UsageError(f"Column {name} holds {kind.simpleString()}; expected timestamps in UTC.")
-    return F.unixmicros(named(name))
+    return F.unix_micros(named(name))
 
 
 def microseconds_of(at: datetime) -> int:

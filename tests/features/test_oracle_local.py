@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.asof import as_of_join
 from tests.features.oracle import CASES, Case, Fact, Label, seen
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3_600_000_000
 """An instant of the oracle in microseconds."""
@@ -52,7 +55,7 @@ def joined(labels: pa.Table, history: pa.Table, **options: object) -> list[int |
     return values
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=2_000, deadline=None)
 @given(
     case=CASES,
     ttl=st.one_of(st.none(), st.integers(0, 8)),

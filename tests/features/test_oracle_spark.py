@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 TIME = pa.timestamp("us", tz="UTC")
 HOUR = 3_600_000_000
 KEYS = ["case", "x", "y"]
-N = 2_000
+N = 1_000
 
 
 def times(instants: list[int | None]) -> pa.Array:
