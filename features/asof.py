@@ -13,8 +13,10 @@ Times are compared as whole microseconds since 1970 in UTC, so no time zone can 
 on (`features.key_codes`, `features.steps`); the payload is taken from the history by row number, whatever it is.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -177,20 +179,29 @@ def _numbers(column: pa.ChunkedArray) -> tuple[Times, NDArray[np.bool_] | None]:
 
 
 def _told_apart(steps: Steps, chosen: NDArray[np.int64], payload: Sequence[pa.Table]) -> NDArray[np.int64]:
-    """The row of each step; of twins, the one whose payload comes last as text, so that where they lie never matters.
+    """The row of each step; of twins, the one whose payload is the greatest, so that where they lie never matters.
 
-    chosen: the steps that count, in order. payload: tables with the history's rows; an earlier one decides first.
+    chosen: the steps that count, in order. payload: tables with the history's rows. Columns are compared one after the
+    other as SQL orders values, nulls first.
     """
     asked = np.isin(steps.group, chosen)
     twins, group = steps.twins[asked], steps.group[asked]
-    texts = [_texts(table.take(pa.array(twins))) for table in payload]
+    columns = [column.take(pa.array(twins)).to_pylist() for table in payload for column in table.columns]
+    ranks = [tuple(_rank(value) for value in values) for values in zip(*columns, strict=True)] or [()] * len(twins)
     row = steps.row.copy()
     for step, where in blocks_of(group):
-        row[step] = max(zip(*(t[where] for t in texts), twins[where].tolist(), strict=True))[-1]
+        row[step] = max(zip(ranks[where], twins[where].tolist(), strict=True))[1]
     return row
 
 
-def _texts(table: pa.Table) -> list[str]:
-    """A text for each row that orders rows by what they hold."""
-    columns = [table[name].to_pylist() for name in table.column_names]
-    return [repr(values) for values in zip(*columns, strict=True)] if columns else [""] * table.num_rows
+def _rank(value: Any) -> tuple[Any, ...]:
+    """What orders values as SQL does: nulls first, then numbers with NaN last, texts by code point, lists by parts."""
+    if value is None:
+        return (0,)
+    if isinstance(value, float) and math.isnan(value):
+        return (2,)
+    if isinstance(value, list):
+        return (1, tuple(_rank(part) for part in value))
+    if isinstance(value, dict):
+        return (1, tuple(_rank(part) for part in value.values()))
+    return (1, value)

@@ -1,7 +1,7 @@
 """Delta tables as Feast data sources, read by delta-rs: no JVM, no extension to download."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import deltalake
@@ -172,13 +172,16 @@ def lake_of(config: RepoConfig, location: str) -> Lake:
 
 
 def dataset(table: deltalake.DeltaTable, name: str, as_codes: Sequence[str] = ()) -> Any:
-    """A Delta table as an Arrow dataset. as_codes: text columns to read as Parquet stores them, a dictionary and codes.
+    """A Delta table as an Arrow dataset. as_codes: columns to read as Parquet stores them, a
+    dictionary and codes, where they are text.
 
     name: of the view, for messages. Raises UsageError where delta-rs cannot read the table's kind of deletions.
     """
     import pyarrow.dataset as ds
 
-    options = ds.ParquetReadOptions(dictionary_columns=set(as_codes)) if as_codes else None
+    text = {f.name for f in table.schema().fields if f.type == deltalake.schema.PrimitiveType("string")}
+    coded = [column for column in as_codes if column in text]
+    options = ds.ParquetReadOptions(dictionary_columns=set(coded)) if coded else None
     try:
         rows = table.to_pyarrow_dataset(parquet_read_options=options)
     except deltalake.exceptions.DeltaProtocolError as error:
@@ -187,11 +190,10 @@ def dataset(table: deltalake.DeltaTable, name: str, as_codes: Sequence[str] = ()
             "`engine: spark` of the offline store, or purge the table."
         ) from error
     schema = rows.schema
-    for column in as_codes:
+    for column in coded:
         at = schema.get_field_index(column)
-        if pa.types.is_string(schema.field(at).type) or pa.types.is_large_string(schema.field(at).type):
-            schema = schema.set(at, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
-    return rows if schema is rows.schema else rows.replace_schema(schema)
+        schema = schema.set(at, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
+    return rows.replace_schema(schema) if coded else rows
 
 
 def read_columns(
@@ -203,7 +205,13 @@ def read_columns(
 
 
 def stream_columns(table: deltalake.DeltaTable, columns: Sequence[str], where: Any = None) -> pa.RecordBatchReader:
-    """The same in batches: a few row groups are in memory at a time."""
+    """The same rows in the same order, in batches: one row group of a file is in memory at a time."""
     rows = dataset(table, table.table_uri.rsplit("/", 1)[-1])
-    scanner = rows.scanner(columns=list(dict.fromkeys(columns)), filter=where, batch_readahead=4, fragment_readahead=1)
-    return scanner.to_reader()
+    columns = list(dict.fromkeys(columns))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for fragment in rows.get_fragments(filter=where):
+            for group in fragment.split_by_row_group(filter=where, schema=rows.schema):
+                yield from group.to_batches(schema=rows.schema, columns=columns, filter=where)
+
+    return pa.RecordBatchReader.from_batches(pa.schema([rows.schema.field(name) for name in columns]), batches())

@@ -50,7 +50,8 @@ def _changes(view: ViewRequest, asked: Retrieval, first: datetime, last: datetim
     rows = read_columns(view.table, columns, where)
     usable = rows[view.event_time].cast(_TIME)
     if asked.known_only:
-        usable = pc.max_element_wise(usable, rows[known].cast(_TIME))
+        since = rows[known].cast(_TIME)
+        usable = pc.if_else(pc.greater(since, usable), since, usable)
     return pa.table([*(rows[key] for key in view.keys), usable], names=[*view.label_keys, LABEL_TIME])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import deltalake
 from feast.data_source import DataSource
-from feast.feature_view import FeatureView
+from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 
@@ -204,7 +204,8 @@ def _view_request(
     if unknown:
         raise UsageError(f"The feature view {view.name} has no feature {unknown[0]}; `oncolake features list` has all.")
     mapping = view.projection.join_key_map
-    keys = [column.name for column in view.entity_columns]
+    # A view without an entity has a stand-in for one, which no table has: all its rows are of one key.
+    keys = [column.name for column in view.entity_columns if column.name != DUMMY_ENTITY_ID]
     prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
     request = ViewRequest(
         view=view.name,

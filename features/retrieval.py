@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
@@ -44,6 +45,7 @@ def retrieve(
     *,
     known_only: bool = True,
     versions: Mapping[str, int] | None = None,
+    as_known_at: datetime | None = None,
 ) -> Retrieved:
     """Features of a service for each label row, as they could be known at its `event_timestamp`.
 
@@ -52,6 +54,7 @@ def retrieve(
     known_only: False also uses what was not yet known then; only to show what that would have done.
     versions: gold view -> Delta version, to rebuild an old training set; views that are not named are read at their
         newest version.
+    as_known_at: with a time (and its zone), only what was known by then counts, whatever the label time.
 
     Raises UsageError on an unknown or unapplied service, a label frame without key or zoned times, a view whose table
     is not built, and a version that is gone.
@@ -59,7 +62,7 @@ def retrieve(
     views = _views(service)
     _check(labels, service)
     pinned = {name: _version(lake, name, (versions or {}).get(name)) for name in views}
-    store = open_store(lake, known_only=known_only, versions=pinned)
+    store = open_store(lake, known_only=known_only, versions=pinned, as_known_at=as_known_at)
     job = store.get_historical_features(
         entity_df=labels.reset_index(drop=True), features=registered(store, service), full_feature_names=True
     )

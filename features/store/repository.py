@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -18,22 +18,34 @@ from infra.lake import Lake
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+    from features.store.lake_store import LakeStore
+
 PROJECT = "oncolake"
 BEGINNING = datetime(1800, 1, 1, tzinfo=UTC)
 """Before any event, even where an archive has shifted its years."""
 
 
-def open_store(lake: Lake, *, known_only: bool = True, versions: Mapping[str, int] | None = None) -> "FeatureStore":
+def open_store(
+    lake: Lake,
+    *,
+    known_only: bool = True,
+    versions: Mapping[str, int] | None = None,
+    as_known_at: datetime | None = None,
+    engine: Literal["local", "spark"] = "local",
+) -> "LakeStore":
     """The lake's Feast store: registry and SQLite online store under `feast/`, features from the gold tables.
 
     known_only: False looks ahead, on purpose. versions: Delta version to read, by view (default: the newest).
+    as_known_at: what was known then, whatever the label. engine: what joins (`features.engines`).
     """
     # Feast sends nothing home in this version; older and newer ones must not either.
     os.environ.setdefault("FEAST_USAGE", "False")
-    from feast import FeatureStore, RepoConfig
+    from feast import RepoConfig
+
+    from features.store.lake_store import LakeStore
 
     folder = lake.folder("feast")
-    return FeatureStore(
+    return LakeStore(
         config=RepoConfig(
             project=PROJECT,
             provider="local",
@@ -44,6 +56,8 @@ def open_store(lake: Lake, *, known_only: bool = True, versions: Mapping[str, in
                 "root": lake.root,
                 "known_only": known_only,
                 "versions": dict(versions or {}),
+                "as_known_at": as_known_at,
+                "engine": engine,
             },
             # Without it a materialisation pulls every row ever written.
             materialization={"pull_latest_features": True, "online_write_batch_size": 10_000},

@@ -198,7 +198,7 @@ def test_what_is_not_there_is_named_with_its_remedy(tmp_path: Path, lake: Lake) 
         retrieve(Lake.at(tmp_path / "empty"), SURVIVAL, labels)
     with pytest.raises(UsageError, match="oncolake features apply"):
         retrieve(story(tmp_path / "unapplied"), SURVIVAL, labels)
-    with pytest.raises(UsageError, match="SQL text"):
+    with pytest.raises(UsageError, match="no column event_timestamp"):
         open_store(lake).get_historical_features(entity_df="SELECT 1", features=["clinical_profile:karnofsky"])
 
 
