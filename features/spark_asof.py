@@ -12,7 +12,7 @@ and where rows of the history were divided, the best answer of the shares is the
 Times are whole microseconds since 1970 in UTC. Nothing here passes through the driver.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -253,7 +253,7 @@ def microseconds_of(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND
 
 
-def _key_types(labels: "DataFrame", label_keys: Sequence[str], histories: Sequence[History]) -> list["DataType"]:
+def _key_types(labels: "DataFrame", label_keys: Sequence[str], histories: Iterable[History]) -> list["DataType"]:
     """The type in which each key is compared: whole numbers as the widest, anything else as it is on both sides."""
     from pyspark.sql.types import IntegralType, LongType
 

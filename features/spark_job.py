@@ -1,6 +1,7 @@
 """What the Spark engine hands back: a retrieval that stays in Spark, or is collected as Arrow, with its provenance."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
 from features.delta_source import DeltaStorage
-from features.retrieval_job import Result
 from features.spark_labels import NUMBER
 from infra import delta
 from infra.errors import UsageError
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FILES = "__files"
+
+
+@dataclass(frozen=True)
+class _Collected:
+    """Rows in the order asked for, and the source files of every feature row that was used, sorted."""
+
+    table: pa.Table
+    file_ids: tuple[str, ...]
 
 
 class SparkRetrievalJob(RetrievalJob):  # type: ignore[misc]
@@ -56,14 +64,14 @@ class SparkRetrievalJob(RetrievalJob):  # type: ignore[misc]
         self._metadata = metadata
 
     @cached_property
-    def _result(self) -> Result:
+    def _result(self) -> _Collected:
         frame = self._narrow()
         if FILES not in frame.columns:
-            return Result(self._in_order(frame.toArrow()), ())
+            return _Collected(self._in_order(frame.toArrow()), ())
         # Both questions are answered by one run of the join.
         frame = frame.persist()
         try:
-            return Result(self._in_order(frame.drop(FILES).toArrow()), _files(frame))
+            return _Collected(self._in_order(frame.drop(FILES).toArrow()), _files(frame))
         finally:
             frame.unpersist()
 
