@@ -131,7 +131,7 @@ def latest_rows(
     known_only: bool = True,
 ) -> pa.Table:
     """The row of each key that may be used at `at`: the as-of join with every key asked at that one time."""
-    entities = history.select(list(keys)).group_by(list(keys)).aggregate([])
+    entities = history.select(list(keys)).group_by(list(keys)).aggregate([]) if keys else pa.table({"__one": [1]})
     labels = entities.append_column("__at", pa.repeat(at, entities.num_rows))
     rows = as_of_rows(
         labels,

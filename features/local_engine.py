@@ -17,7 +17,7 @@ from features.delta_source import read_columns, stream_columns
 from features.label_span import span_labels
 from features.label_sql import labels_of_query
 from features.labels import LABEL_TIME, label_table, label_time
-from features.pulls import latest_of
+from features.pulls import keyed, latest_of
 from features.requests import Pull, Retrieval, ViewRequest, check_label_columns
 from features.retrieval_job import DeltaPullJob, DeltaRetrievalJob, Result
 from infra.errors import UsageError
@@ -49,17 +49,19 @@ def historical(asked: Retrieval) -> DeltaRetrievalJob:
 def latest(asked: Pull) -> DeltaPullJob:
     """The row of each key that may be used at the pull's end."""
     at = asked.end or datetime.now(UTC)
-    return DeltaPullJob(
-        read=lambda: latest_of(_stream(asked), asked, at),
-        table_versions={asked.source.name: asked.version},
-        config=asked.config,
-    )
+    return _pull(asked, lambda: latest_of(_stream(asked), asked, at))
 
 
 def everything(asked: Pull) -> DeltaPullJob:
     """Every row of the pull."""
+    return _pull(asked, lambda: _stream(asked))
+
+
+def _pull(asked: Pull, read: Callable[[], pa.RecordBatchReader]) -> DeltaPullJob:
     return DeltaPullJob(
-        read=lambda: _stream(asked), table_versions={asked.source.name: asked.version}, config=asked.config
+        read=(lambda: keyed(read())) if asked.without_keys else read,
+        table_versions={asked.source.name: asked.version},
+        config=asked.config,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pyarrow as pa
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 
 from features.asof import latest_rows
 from features.requests import Pull
@@ -30,6 +31,16 @@ def latest_of(
             best = _best(best, waiting, asked, at)
             waiting, n_waiting = [], 0
     return _best(best, waiting, asked, at).to_reader()
+
+
+def keyed(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """Rows of no entity, with Feast's stand-in for a key beside them."""
+    schema = rows.schema.append(pa.field(DUMMY_ENTITY_ID, pa.string()))
+    with_key = (
+        pa.RecordBatch.from_arrays([*b.columns, pa.repeat(pa.scalar(DUMMY_ENTITY_VAL), b.num_rows)], schema=schema)
+        for b in rows
+    )
+    return pa.RecordBatchReader.from_batches(schema, with_key)
 
 
 def _given(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -82,7 +82,10 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Pull:
-    """Rows of one table with an event from `start` to `end` (None: no bound), known by `end` where known_only."""
+    """Rows of one table with an event from `start` to `end` (None: no bound), known by `end` where known_only.
+
+    without_keys: the table's rows are of no entity; Feast wants its stand-in for a key beside them.
+    """
 
     config: RepoConfig
     source: DeltaSource
@@ -97,6 +100,10 @@ class Pull:
     known_only: bool
     as_known_at: datetime | None
     table: deltalake.DeltaTable = field(compare=False, repr=False)
+
+    @property
+    def without_keys(self) -> bool:
+        return not self.keys
 
 
 def view_requests(
@@ -121,9 +128,15 @@ def pull_request(
     start: datetime | None,
     end: datetime | None,
 ) -> Pull:
-    """A pull of one table, pinned at a version. Raises UsageError as `view_requests` does."""
+    """A pull of one table, pinned at a version. Raises UsageError as `view_requests` does.
+
+    columns: none asks for all, which a view that is transformed needs.
+    """
     table = _open(config, source)
     known_time = known_time or None
+    keys = [key for key in keys if key != DUMMY_ENTITY_ID]
+    apart = {*keys, event_time, known_time}
+    columns = columns or [f.name for f in table.schema().fields if f.name not in apart]
     given = [*keys, *columns, event_time, *([known_time] if known_time else [])]
     _require_columns(table, given, source.name)
     return Pull(

@@ -3,7 +3,11 @@
 from tests.bench import (
     cold_start,
     dicom_headers,
+    feature_first,
+    feature_history,
+    feature_retrieval,
     feature_spark,
+    feature_volume,
     gate,
     memory,
     one_new_file,
@@ -22,6 +26,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
         cold_start.BENCHMARK,
+        feature_retrieval.BENCHMARK,
+        feature_history.BENCHMARK,
+        feature_volume.BENCHMARK,
+        feature_first.BENCHMARK,
         feature_spark.BENCHMARK,
     )
 }

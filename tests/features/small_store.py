@@ -69,6 +69,7 @@ def small_store(folder: Path, *, more: Sequence[Any] = (), **offline: object) ->
             online_store={"type": "sqlite", "path": str(folder / "online.db")},
             offline_store={"type": "features.offline_store.OncolakeOfflineStore", "root": str(folder), **offline},
             coerce_tz_aware=False,
+            materialization={"pull_latest_features": True},
             entity_key_serialization_version=3,
         )
     )

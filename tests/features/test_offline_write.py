@@ -191,6 +191,28 @@ def test_pulls_of_all_rows_and_of_the_latest(tmp_path: Path) -> None:
     assert len(BEATS) == 3 and len(STORY) == 4
 
 
+def test_views_without_an_entity(tmp_path: Path) -> None:
+    from feast import FeatureView, Field
+    from feast.types import Float64
+
+    from features.delta_source import DeltaSource
+
+    view = FeatureView(
+        name="ward",
+        entities=[],
+        schema=[Field(name="il6", dtype=Float64)],
+        source=DeltaSource(
+            name="ward", path="labs", timestamp_field="event_time", created_timestamp_column="known_time"
+        ),
+    )
+    told(tmp_path)
+    store = small_store(tmp_path, more=[view])
+    job = store.get_historical_features(entity_df=ask(("x", 1, 4), ("y", 1, 12)), features=["ward:il6"])
+    assert job.to_arrow()["il6"].to_pylist() == [4, 3]
+    store.materialize(day(-1), day(12), feature_views=["ward"])
+    assert store.get_online_features(["ward:il6"], [{"anything": 1}]).to_dict()["il6"] == [3]
+
+
 def test_the_latest_rows_do_not_depend_on_how_many_are_looked_at_together(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     n = 3_000
