@@ -27,9 +27,10 @@ ROWS_A_TASK = 1_000_000
 
 def historical(asked: Retrieval) -> SparkRetrievalJob:
     """Point-in-time features: one row for each label row, in label order. Raises UsageError on unusable label rows."""
-    # A session of its own shares all but the names that a SELECT may use; a frame must be joined in the one it is of.
-    is_frame = hasattr(asked.entity_df, "sparkSession")
-    spark = asked.entity_df.sparkSession if is_frame else running_session().newSession()
+    spark = asked.entity_df.sparkSession if hasattr(asked.entity_df, "sparkSession") else running_session()
+    if isinstance(asked.entity_df, str):
+        # A session of its own, for the names that the SELECT may use: two retrievals at once give them other tables.
+        spark = spark.newSession()
     for view in asked.views:
         _require_known_time(view, asked)
     labels = labels_of(spark, asked)
