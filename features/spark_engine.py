@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
 from features.requests import Pull, Retrieval, ViewRequest, check_label_columns
@@ -84,7 +85,13 @@ def everything(asked: Pull) -> SparkRetrievalJob:
 
 
 def _pull_job(asked: Pull, frame: Callable[[], "DataFrame"]) -> SparkRetrievalJob:
-    return SparkRetrievalJob(frame=frame, table_versions={asked.source.name: asked.version}, config=asked.config)
+    def keyed() -> "DataFrame":
+        """Rows of no entity have Feast's stand-in for a key beside them."""
+        from pyspark.sql import functions as F
+
+        return frame().withColumn(DUMMY_ENTITY_ID, F.lit(DUMMY_ENTITY_VAL)) if asked.without_keys else frame()
+
+    return SparkRetrievalJob(frame=keyed, table_versions={asked.source.name: asked.version}, config=asked.config)
 
 
 def _joined(spark: "SparkSession", asked: Retrieval, labels: Labels, shown: Sequence[str]) -> "DataFrame":

@@ -19,7 +19,7 @@ class Fact:
     key: Key
     event: int | None
     known: int | None
-    value: int
+    value: int | None
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,16 @@ def seen(
     return best.value
 
 
-def _order(fact: Fact) -> tuple[int, bool, int, int]:
-    """The latest event, then the latest known (not known is before all), then the greatest value."""
-    return (fact.event or 0, fact.known is not None, fact.known or 0, fact.value)
+def _order(fact: Fact) -> tuple[int, bool, int, bool, int]:
+    """The latest event, then the latest known, then the greatest value; what is not there is before all."""
+    return (fact.event or 0, fact.known is not None, fact.known or 0, fact.value is not None, fact.value or 0)
 
 
 # Few keys and few instants, so that ties of every kind are common; parts that run together: "1"+"11" = "11"+"1".
 PART = st.one_of(st.sampled_from(["1", "11"]), st.sampled_from(["1", "11", "", "a"]), st.none())
 KEY = st.one_of(st.sampled_from([("1", "11"), ("11", "1")]), st.tuples(PART, PART))
 INSTANT = st.one_of(st.integers(-6, 12), st.integers(0, 6), st.none())
-FACT = st.builds(Fact, KEY, INSTANT, INSTANT, st.integers(0, 9))
+FACT = st.builds(Fact, KEY, INSTANT, INSTANT, st.one_of(st.integers(-2, 12), st.none()))
 LABEL = st.builds(Label, KEY, INSTANT)
 
 
