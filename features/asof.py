@@ -200,7 +200,7 @@ def _rank(value: Any) -> tuple[Any, ...]:
         return (0,)
     if isinstance(value, float) and math.isnan(value):
         return (2,)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return (1, tuple(_rank(part) for part in value))
     if isinstance(value, dict):
         return (1, tuple(_rank(part) for part in value.values()))

@@ -34,8 +34,6 @@ def span_labels(asked: Retrieval, span: tuple[datetime, datetime]) -> pa.Table:
 def _changes(view: ViewRequest, asked: Retrieval, first: datetime, last: datetime) -> pa.Table:
     low, high = pa.scalar(first, _TIME), pa.scalar(last, _TIME)
     known = view.known_time if asked.known_only or asked.as_known_at is not None else None
-    if known is None and (asked.known_only or asked.as_known_at is not None):
-        raise UsageError(f"The feature view {view.view} has no column of known time; ask with known_only=False.")
     where = pc.field(view.event_time) <= high
     if asked.as_known_at is not None:
         where = where & (pc.field(known) <= pa.scalar(asked.as_known_at, _TIME))

@@ -14,8 +14,22 @@ LABEL_TIME = "event_timestamp"
 def label_table(entity_df: Any) -> pa.Table:
     """Label rows from a pandas frame, an Arrow table, or anything that hands out Arrow data, such as a Polars frame.
 
-    Raises UsageError on anything else, and on a column that mixes types.
+    Raises UsageError on anything else, on a column that mixes types, and on two columns of one name.
     """
+    if isinstance(entity_df, pd.DataFrame):
+        _require_distinct([str(name) for name in entity_df.columns])
+    table = _as_arrow(entity_df)
+    _require_distinct(table.column_names)
+    return table
+
+
+def _require_distinct(names: Sequence[str]) -> None:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"The label rows have two columns {twice[0]}; rename one.")
+
+
+def _as_arrow(entity_df: Any) -> pa.Table:
     if isinstance(entity_df, pa.Table):
         return entity_df
     if isinstance(entity_df, pd.DataFrame):

@@ -18,7 +18,7 @@ from features.label_span import span_labels
 from features.label_sql import labels_of_query
 from features.labels import LABEL_TIME, label_table, label_time
 from features.pulls import keyed, latest_of
-from features.requests import Pull, Retrieval, ViewRequest, check_label_columns
+from features.requests import Pull, Retrieval, ViewRequest, check_known_times, check_label_columns
 from features.retrieval_job import DeltaPullJob, DeltaRetrievalJob, Result
 from infra.errors import UsageError
 
@@ -26,9 +26,10 @@ from infra.errors import UsageError
 def historical(asked: Retrieval) -> DeltaRetrievalJob:
     """Point-in-time features: one row for each label row, in label order.
 
-    Raises UsageError at once on unusable label rows: no key or time column, times without a zone, SQL that is no
-    SELECT.
+    Raises UsageError at once on unusable label rows (no key or time column, times without a zone, SQL that is no
+    SELECT) and where known time counts and a view has none.
     """
+    check_known_times(asked)
     if asked.entity_df is None:
         return _of_span(asked)
     frame = asked.entity_df.reset_index(drop=True) if isinstance(asked.entity_df, pd.DataFrame) else None
@@ -155,23 +156,14 @@ def _files(joined: Iterable[_Joined]) -> tuple[str, ...]:
             chosen = batch.column(0).take(pa.array(used[first:last] - begin))
             files.update(pc.unique(pc.list_flatten(chosen)).to_pylist())
             begin += batch.num_rows
-    files.discard(None)  # type: ignore[arg-type]  # a list may hold a null
+    files.discard(None)
     return tuple(sorted(files))
 
 
 def could_matter(times: pa.ChunkedArray, view: ViewRequest, *, known_only: bool, as_known_at: datetime | None) -> Any:
-    """A filter that drops rows that no label could use, so that their files and row groups are not even read.
-
-    Raises UsageError where `as_known_at` is asked of a view without known time.
-    """
+    """A filter that drops rows that no label could use, so that their files and row groups are not even read."""
     event, known = view.event_time, view.known_time
-    where = None
-    if as_known_at is not None:
-        if known is None:
-            raise UsageError(
-                f"The feature view {view.view} has no column of known time; as_known_at cannot be asked of it."
-            )
-        where = pc.field(known) <= _instant(as_known_at)
+    where = None if as_known_at is None else pc.field(known) <= _instant(as_known_at)
     bounds = pc.min_max(pc.cast(times, pa.timestamp("us", tz=times.type.tz), safe=False))
     if not bounds["max"].is_valid:
         return where

@@ -197,6 +197,16 @@ def check_label_columns(columns: Iterable[str], views: Sequence[ViewRequest]) ->
             have.add(name)
 
 
+def check_known_times(asked: Retrieval) -> None:
+    """Raises UsageError where known time counts and a view has none."""
+    for view in asked.views:
+        if view.known_time is None and (asked.known_only or asked.as_known_at is not None):
+            raise UsageError(
+                f"The feature view {view.view} has no column of known time; give its source a "
+                "created_timestamp_column, or ask with known_only=False and without as_known_at."
+            )
+
+
 def utc(at: datetime) -> datetime:
     """Feast hands over times without a zone in places; it means UTC by them."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

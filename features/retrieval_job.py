@@ -125,8 +125,9 @@ class DeltaRetrievalJob(_DeltaJob):
         if self._label_frame is None:
             frame: pd.DataFrame = table.to_pandas()
             return frame
-        features = table.drop_columns(list(self._label_frame.columns)).to_pandas()
-        return pd.concat([self._label_frame, features], axis="columns")
+        features = table.select(table.column_names[self._label_frame.shape[1] :]).to_pandas()
+        whole: pd.DataFrame = pd.concat([self._label_frame, features], axis="columns")
+        return whole
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._result.table

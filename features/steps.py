@@ -158,7 +158,8 @@ def _is_latest(event: Times, heads: NDArray[np.int64], is_new_key: Mask) -> Mask
         distinct, rank = np.unique(event, return_inverse=True)
         key = np.concatenate([[0], np.cumsum(is_new_key)])
         moved = key * len(distinct) + rank
-    return moved >= np.maximum.accumulate(moved)
+    is_latest: Mask = moved >= np.maximum.accumulate(moved)
+    return is_latest
 
 
 def _twins(twin: Mask, is_step: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,10 +15,10 @@ from tests.bench.feature_tables import label_frame, labels, ours, references, ta
 def retrieve(folder: str, asked: str, registry: str) -> dict[str, object]:
     frame = label_frame(asked)
     store = ours(folder, registry, 1)
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
     got = store.get_historical_features(frame, references(1)).to_df()
-    seconds = time.monotonic() - began
-    return {"seconds": seconds, "rows": len(got), "given": int(got["f0"].count())}
+    seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+    return {"seconds": seconds, "cpu": cpu, "rows": len(got), "given": int(got["f0"].count())}
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -32,11 +32,12 @@ def run(bench: Bench) -> list[Figure]:
     if measured.answer["rows"] != n or not 0.9 * n < int(str(measured.answer["given"])) <= n:
         raise RuntimeError(f"{n} labels were asked and the answer is {measured.answer}")
     size = f"{n:,} labels x {rows:,} rows"
-    peak = measured.peak_bytes
+    peak, cpu = measured.peak_bytes, float(str(measured.answer["cpu"]))
     return [
         Figure(f"{size}: peak memory", gib(peak), "", peak / 2**30, "GiB", Target("at most", 8)),
-        Figure(f"{size}: labels a second", f"{measured.seconds:.1f} s", "", n / measured.seconds, "rows/s"),
-    ]
+        Figure(f"{size}: labels a second", f"{measured.seconds:.1f} s ({cpu:.1f} s of CPU time)", "",
+               n / measured.seconds, "rows/s"),
+    ]  # fmt: skip
 
 
 BENCHMARK = Benchmark(

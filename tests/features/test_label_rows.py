@@ -164,6 +164,7 @@ def test_an_old_training_set_from_pinned_versions(tmp_path: Path) -> None:
         (lambda f: f.assign(event_timestamp="2026-03-01"), BOTH, "expected timestamps in UTC"),
         (lambda f: f.assign(il6=1.0), BOTH, "rename it, or ask for full feature names"),
         (lambda f: f.assign(odd=[1, "x", *[None] * (len(f) - 2)]), BOTH, "mixes types"),
+        (lambda f: pd.concat([f, f[["case_id"]]], axis=1), BOTH, "two columns case_id; rename one"),
         (lambda f: [1, 2], BOTH, "are a list; expected a pandas or Polars frame"),
     ],
 )
@@ -171,6 +172,33 @@ def test_bad_input_is_answered_with_its_fix(store: Any, change: Any, features: l
     with pytest.raises(UsageError, match=says) as caught:
         store.get_historical_features(entity_df=change(QUESTIONS), features=features)
     assert "\n" not in str(caught.value)
+
+
+def test_a_view_without_known_time_is_not_taken_for_known(tmp_path: Path) -> None:
+    from feast import Entity, FeatureView, Field
+    from feast.types import Float64
+
+    from features.delta_source import DeltaSource
+
+    write(tmp_path, "labs", LABS, STORY)
+    view = FeatureView(
+        name="timeless",
+        entities=[Entity(name="patient", join_keys=["patient_id"])],
+        schema=[Field(name="il6", dtype=Float64)],
+        source=DeltaSource(name="timeless", path="labs", timestamp_field="event_time"),
+    )
+    asked = {"entity_df": ask(("a", 1, 7)), "features": ["timeless:il6"]}
+    for settings in ({}, {"known_only": False, "as_known_at": day(3)}):
+        store = small_store(tmp_path, more=[view], **settings)
+        with pytest.raises(UsageError, match="timeless has no column of known time; give its source a created_times"):
+            store.get_historical_features(**asked)
+    store = small_store(tmp_path, known_only=False)
+    assert store.get_historical_features(**asked).to_arrow()["il6"].to_pylist() == [2]
+
+
+def test_no_label_rows_give_no_rows(store: Any) -> None:
+    got = store.get_historical_features(entity_df=QUESTIONS.iloc[:0], features=BOTH).to_df()
+    assert (len(got), list(got.columns)) == (0, [*QUESTIONS.columns, "il6", "note", "bpm"])
 
 
 def test_a_view_that_is_not_built_and_a_column_it_lacks(tmp_path: Path) -> None:
