@@ -49,6 +49,9 @@ kill-matrix: $(READY) ## SIGKILL at every point of an ingest and at random momen
 	@$(RUN)/python -m pytest -q -m fire
 	@$(RUN)/python -m tests.ingestion.matrix
 
+conformance: $(READY) ## what Feast's own suite asks of an offline store, asked of ours with both engines; no network
+	@$(RUN)/python -m tests.conformance
+
 fuzz: $(READY) ## 2,000 mutated files for every reader; PER_FORMAT=200 for fewer
 	@$(RUN)/python -m tests.ingestion.fuzz --per-format $(PER_FORMAT)
 
@@ -72,4 +75,4 @@ bench: $(READY) ## measures against peers and writes docs/benchmarks.md: an hour
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix fuzz check docs format bench clean
+.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix conformance fuzz check docs format bench clean

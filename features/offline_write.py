@@ -98,6 +98,10 @@ def _typed(column: pa.ChunkedArray, wanted: pa.Field, view: str) -> pa.ChunkedAr
             raise UsageError(f"The times in column {wanted.name} have no time zone; give them one, such as UTC.")
         # Nanoseconds from pandas are cut: Delta holds microseconds.
         return column.cast(wanted.type, safe=False)
+    if pa.types.is_map(wanted.type) and pa.types.is_struct(column.type):
+        # A dict of each row, which pandas has: Arrow takes its keys for fields that every row has.
+        entries = [None if v is None else [(k, x) for k, x in v.items() if x is not None] for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(entries, wanted.type)])
     try:
         return column.cast(wanted.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:

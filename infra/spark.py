@@ -111,6 +111,13 @@ def build_session(settings: Settings) -> "SparkSession":
             path.unlink(missing_ok=True)
 
 
+def running_session() -> "SparkSession":
+    """The session of this process; where none runs yet, one by the settings of the environment."""
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession() or build_session(Settings())
+
+
 @contextmanager
 def _stderr_to(descriptor: int) -> Iterator[None]:
     """Child processes started inside inherit `descriptor` as their standard error."""

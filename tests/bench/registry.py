@@ -6,6 +6,7 @@ from tests.bench import (
     feature_first,
     feature_history,
     feature_retrieval,
+    feature_spark,
     feature_volume,
     gate,
     memory,
@@ -29,5 +30,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         feature_history.BENCHMARK,
         feature_volume.BENCHMARK,
         feature_first.BENCHMARK,
+        feature_spark.BENCHMARK,
     )
 }
