@@ -8,12 +8,14 @@ import typer
 
 from infra.errors import UsageError
 from oncolake import show
+from oncolake.commands import features_audit
 from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
 
 if TYPE_CHECKING:
     import pandas as pd
 
 features = typer.Typer(help="Feature tables, and features as they could have been known.", no_args_is_help=True)
+features.command()(features_audit.audit)
 
 
 def register(app: typer.Typer) -> None:
