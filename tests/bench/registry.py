@@ -6,6 +6,7 @@ from tests.bench import (
     gate,
     memory,
     one_new_file,
+    online_read,
     unchanged_folder,
     vitals_ingest,
 )
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         unchanged_folder.BENCHMARK,
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
+        online_read.BENCHMARK,
         cold_start.BENCHMARK,
     )
 }
