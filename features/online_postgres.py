@@ -57,7 +57,8 @@ class PostgresBackend:
     def stamps(self, view: str) -> Iterator[list[tuple[bytes, bytes]]]:
         after = b""
         while rows := self._run(
-            "SELECT key, stamp FROM oncolake_rows WHERE namespace = %s AND view = %s AND key > %s ORDER BY key LIMIT %s",
+            "SELECT key, stamp FROM oncolake_rows WHERE namespace = %s AND view = %s AND key > %s "
+            "ORDER BY key LIMIT %s",
             (self._namespace, view, after, _BATCH),
         ):
             yield rows

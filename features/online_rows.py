@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -178,7 +178,7 @@ def _read_variable(item: bytes) -> Value:
     if item[:1] == b"f":
         numbers = array("d")
         numbers.frombytes(item[1:])
-        return numbers.tolist()
+        return cast(list[float | None], numbers.tolist())
     value: Value = json.loads(item[1:])
     return value
 

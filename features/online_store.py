@@ -170,10 +170,12 @@ def _proto(value: Value, kind: ColumnType) -> ValueProto:
     if isinstance(value, datetime):
         return ValueProto(unix_timestamp_val=to_microseconds(value) // 1_000_000)
     if isinstance(value, list):
+        # Feast's lists hold no null.
         if kind == "array<double>":
-            return ValueProto(double_list_val=DoubleList(val=[float("nan") if v is None else v for v in value]))
-        return ValueProto(string_list_val=StringList(val=["" if v is None else v for v in value]))
-    return ValueProto(**{_FIELDS[kind]: value})
+            return ValueProto(double_list_val=DoubleList(val=[float("nan") if v is None else float(v) for v in value]))
+        return ValueProto(string_list_val=StringList(val=["" if v is None else str(v) for v in value]))
+    field: dict[str, Any] = {_FIELDS[kind]: value}
+    return ValueProto(**field)
 
 
 def _plain(value: ValueProto | None) -> Value:

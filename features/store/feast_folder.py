@@ -16,7 +16,7 @@ CONFIG = "feature_store.yaml"
 DEFINITIONS = "definitions.py"
 VARIABLE = "ONCOLAKE_ONLINE_STORE"
 
-_PYTHON = '''"""Written by `oncolake features apply`: what `feast apply` registers here, from oncolake's declarations."""
+_PYTHON = '''"""Written by `oncolake features apply`: what `feast apply` registers, from our declarations."""
 
 from features.store.definitions import objects
 

@@ -81,7 +81,9 @@ def state_of(backend: Backend, view: str) -> State | None:
         return None
     kept = json.loads(text)
     times = ("end", "newest_event", "newest_known", "finished")
-    done = {k: datetime.fromisoformat(v) if k in times and v is not None else v for k, v in kept["done"].items()}
+    done: dict[str, Any] = {
+        k: datetime.fromisoformat(v) if k in times and v is not None else v for k, v in kept["done"].items()
+    }
     return State(Materialised(**done), kept["table_id"], kept["schema"])
 
 
