@@ -124,13 +124,14 @@ def materialise_view(
     newest = pc.max(pc.max_element_wise(stamps["old_event"], stamps["old_known"])).as_py()
     is_forward = last is not None and last <= at and (newest is None or newest <= last)
     history = table.to_pyarrow_dataset()
-    chosen = _chosen(history, view, at, last if is_forward else None)
+    since = last if is_forward else None
+    chosen = _chosen(history, view, at, since)
     todo, gone = _difference(chosen, stamps, is_forward=is_forward, is_same_content=is_same_content)
     rows.declare(packing)
     written = 0
     for start in range(0, todo.num_rows, chunk):
         some = todo.slice(start, chunk)
-        payload = _payload(history, view, some, at)
+        payload = _payload(history, view, some, at, since)
         packed = _packed(view, payload)
         old = dict(zip(some["k"].to_pylist(), some["stamp"].to_pylist(), strict=True))
         new = [(entity_key(view.join_key, k), stamp, body) for k, stamp, body in packed if old[k] != stamp]
@@ -257,7 +258,7 @@ def _difference(
     return todo, gone["k"].to_pylist()
 
 
-def _payload(history: ds.Dataset, view: GoldView, chosen: pa.Table, at: int) -> pa.Table:
+def _payload(history: ds.Dataset, view: GoldView, chosen: pa.Table, at: int, since: int | None) -> pa.Table:
     """The whole rows that were chosen, one for each entity; of rows that differ in values alone, the as-of join's."""
     names = [view.join_key, EVENT_TIME, KNOWN_TIME, *(f.name for f in view.features), FILE_IDS]
     have = set(history.schema.names)
@@ -270,7 +271,7 @@ def _payload(history: ds.Dataset, view: GoldView, chosen: pa.Table, at: int) -> 
     )
     bounds = (chosen["k"][0].as_py(), chosen["k"][-1].as_py())
     scanner = history.scanner(
-        columns=[name for name in names if name in have], filter=_usable(at, None, bounds, view.join_key)
+        columns=[name for name in names if name in have], filter=_usable(at, since, bounds, view.join_key)
     )
     rows = pa.concat_tables(_matching(scanner, wanted))
     if rows.num_rows > chosen.num_rows:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -46,9 +47,7 @@ def ui(
     except KeyboardInterrupt:
         show.out.print("Stopped.")
     finally:
-        for _, process in servers.values():
-            process.terminate()
-            process.wait(timeout=20)
+        stop(servers)
 
 
 def start(
@@ -95,9 +94,22 @@ def start(
         )
         for name, (url, command) in servers.items()
     }
-    for name, (url, process) in started.items():
-        _wait(name, url, process)
+    try:
+        for name, (url, process) in started.items():
+            _wait(name, url, process)
+    except BaseException:
+        # One that does not come up takes the others with it: nobody would be there to stop them.
+        stop(started)
+        raise
     return started
+
+
+def stop(servers: "Mapping[str, tuple[str, subprocess.Popen[bytes]]]") -> None:
+    """Ends the servers, and waits until they are gone."""
+    for _, process in servers.values():
+        process.terminate()
+    for _, process in servers.values():
+        process.wait(timeout=20)
 
 
 def _free(port: int) -> int:
@@ -112,7 +124,7 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(name: str, url: str, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
+def _wait(name: str, url: str, process: "subprocess.Popen[bytes]", seconds: float = 120) -> None:
     port = int(url.split(":")[2].split("/", maxsplit=1)[0])
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
@@ -120,5 +132,4 @@ def _wait(name: str, url: str, process: "subprocess.Popen[bytes]", seconds: floa
             if client.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(0.2)
-    process.terminate()
     raise MachineError(f"{name} did not answer on {url} within {seconds:.0f} s.")

@@ -1,5 +1,9 @@
 """However a lake's history came about, what is online after a materialisation is the as-of join at its end."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,6 +69,22 @@ class Mortal:
         self._inner.remove(view, keys)
 
 
+class Slow:
+    """A backend that says so after each write, and takes its time."""
+
+    def __init__(self, inner: Backend) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def write(self, view: str, rows: Sequence[tuple[bytes, bytes, bytes]]) -> None:
+        self._inner.write(view, rows)
+        sys.stdout.write("written\n")
+        sys.stdout.flush()
+        time.sleep(0.005)
+
+
 class Story:
     """A gold table that changes, and an online store that follows it."""
 
@@ -73,6 +93,14 @@ class Story:
         self.rows: list[Row] = []
         self.backend = SqliteBackend(str(folder / "online.db"), "test")
         self.write([], "overwrite")
+
+    @staticmethod
+    def at(folder: Path) -> "Story":
+        """One that is there already, as another process finds it."""
+        it = Story.__new__(Story)
+        it.lake = Lake.at(folder)
+        it.backend = SqliteBackend(str(folder / "online.db"), "test")
+        return it
 
     def write(self, rows: list[Row], mode: Any) -> None:
         self.rows = rows if mode == "overwrite" else [*self.rows, *rows]
@@ -202,6 +230,43 @@ def test_the_state_is_written_last(told: Story) -> None:
     state = state_of(told.backend, VIEW.name)
     assert state is not None
     assert (state.done.end, state.done.entities) == (day(2), 3)
+
+
+CHILD = """
+import sys
+from features.online_reading import PackedRows
+from tests.features.test_online_materialisation import Slow, Story
+from pathlib import Path
+it = Story.at(Path(sys.argv[1]))
+it.materialise(int(sys.argv[2]), Slow(it.backend))
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path) -> None:
+    it = Story(tmp_path)
+    names = [f"p{i:03d}" for i in range(200)]
+    it.write([(name, 1, 1, 1.0) for name in names] + [(name, 2, 8, 2.0) for name in names], "append")
+    it.materialise(5)
+    for end, after in ((9, 20), (9, 60), (4, 10)):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path), str(end)],
+            stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert child.stdout is not None
+        for _ in range(after // 2):
+            assert child.stdout.readline() == b"written\n"
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    values = [value for _, _, value in it.online().values()]
+    assert 0 < values.count(2.0) < len(names)
+    state = state_of(it.backend, VIEW.name)
+    assert state is not None and state.done.end == day(5)
+    for end, value in ((6, 1.0), (9, 2.0)):
+        it.materialise(end)
+        assert {k: v[2] for k, v in it.online().items()} == dict.fromkeys(names, value)
+    it.close()
 
 
 def test_an_end_in_the_future_is_refused(told: Story) -> None:
