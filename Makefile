@@ -34,8 +34,12 @@ demo: $(READY) ## the main job: cohort files -> tables -> features -> runs, in .
 ui: $(READY) ## MLflow and Data Docs of ./lake on local ports
 	@$(RUN)/oncolake ui --lake $(LAKE)
 
-browser: ## Chromium for the test of the schedule's page (apt-get, as root); without it that test is skipped
+browser: servers ## Chromium for the test of the schedule's page (apt-get, as root); without it that test is skipped
 	@command -v chromium > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+
+servers: ## Redis and PostgreSQL for the tests of the online stores (apt-get, as root); without them those tests are skipped
+	@command -v redis-server > /dev/null && ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql; }
 
 test: check test-fast test-slow ## linters, then all tests: the fast ones first
 
@@ -75,4 +79,4 @@ bench: $(READY) ## measures against peers and writes docs/benchmarks.md: an hour
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui browser test test-fast test-slow kill-matrix conformance fuzz check docs format bench clean
+.PHONY: help setup demo ui browser servers test test-fast test-slow kill-matrix conformance fuzz check docs format bench clean

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     spark_memory: str = "2500m"
     spark_compiler: Literal["c1", "c2"] = "c1"
     spark_conf: dict[str, str] = Field(default_factory=dict)
+    online_store: str = Field(default="sqlite", repr=False)
+    """sqlite (a file in the lake), redis://HOST:PORT/NUMBER or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."""
     log_format: Literal["auto", "text", "json"] = "auto"
     openlineage_url: str | None = None
     openlineage_file: bool = False

@@ -2,27 +2,26 @@
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-
-from features.frames import plain_types
-from features.store.services import SERVICES, served
+from features.online_backend import EMBEDDED, connect
+from features.online_reading import NAMESPACE, OnlineReader, PackedRows, online_url
+from features.store.services import SERVICES, join_key, served
 from features.tables import VIEWS
 from infra.errors import UsageError
 from infra.lake import Lake
 
 if TYPE_CHECKING:
+    import pandas as pd
     from feast import FeatureStore
 
     from features.store.lake_store import LakeStore
+    from features.store.materialisation import Materialised
 
-PROJECT = "oncolake"
-BEGINNING = datetime(1800, 1, 1, tzinfo=UTC)
-"""Before any event, even where an archive has shifted its years."""
+PROJECT = NAMESPACE
 
 
 def open_store(
@@ -32,11 +31,13 @@ def open_store(
     versions: Mapping[str, int] | None = None,
     as_known_at: datetime | None = None,
     engine: Literal["local", "spark"] = "local",
+    online: str = EMBEDDED,
 ) -> "LakeStore":
-    """The lake's Feast store: registry and SQLite online store under `feast/`, features from the gold tables.
+    """The lake's Feast store: registry under `feast/`, features from the gold tables, and the online store.
 
     known_only: False looks ahead, on purpose. versions: Delta version to read, by view (default: the newest).
     as_known_at: what was known then, whatever the label. engine: what joins (`features.engines`).
+    online: where the online rows lie; see `Settings.online_store`.
     """
     # Feast sends nothing home in this version; older and newer ones must not either.
     os.environ.setdefault("FEAST_USAGE", "False")
@@ -50,7 +51,7 @@ def open_store(
             project=PROJECT,
             provider="local",
             registry=str(folder / "registry.db"),
-            online_store={"type": "sqlite", "path": str(folder / "online.db")},
+            online_store={"type": "features.online_store.OncolakeOnlineStore", "url": online_url(lake, online)},
             offline_store={
                 "type": "features.offline_store.OncolakeOfflineStore",
                 "root": lake.root,
@@ -59,7 +60,7 @@ def open_store(
                 "as_known_at": as_known_at,
                 "engine": engine,
             },
-            # Without it a materialisation pulls every row ever written.
+            # Without it a materialisation through Feast pulls every row ever written.
             materialization={"pull_latest_features": True, "online_write_batch_size": 10_000},
             # A label time without a zone is refused, not guessed to be UTC.
             coerce_tz_aware=False,
@@ -68,54 +69,93 @@ def open_store(
     )
 
 
-def apply(lake: Lake) -> list[str]:
-    """Registers every entity, feature view and service; returns the names of the services."""
+def apply(lake: Lake, *, online: str = EMBEDDED) -> list[str]:
+    """Registers every entity, feature view and service; returns the names of the services.
+
+    Writes `feast/feature_store.yaml` too, so that Feast's own commands (`feast serve`, `feast ui`) work on the lake.
+    """
     from features.store.definitions import objects
+    from features.store.feast_folder import write_folder
 
     with redirect_stdout(io.StringIO()):
-        open_store(lake).apply(objects())
+        open_store(lake, online=online).apply(objects())
+    write_folder(lake, online)
     return list(SERVICES)
 
 
-def materialize(lake: Lake, end: datetime | None = None) -> dict[str, int]:
-    """Writes what could be known at `end` (default: now) of each entity to the online store.
+def materialize(
+    lake: Lake,
+    end: datetime | None = None,
+    *,
+    online: str = EMBEDDED,
+    whole: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> "dict[str, Materialised]":
+    """Brings the online store to what could be known of each entity at `end` (default: now): only what changed.
 
-    Views whose table is not built are left out. Returns the Delta version of each view that was materialised.
+    Views whose table is not built are left out. whole: looks at every row, whatever was done before.
+    progress: called with view, entities done and entities to do. Returns what is online of each view.
+    Raises UsageError where `end` lies in the future, MachineError where the online store does not answer.
     """
-    end = end or datetime.now(UTC)
-    from infra import delta
+    import deltalake
 
-    versions = {name: v for name in VIEWS if (v := delta.version(lake.gold(name))) is not None}
-    if versions:
-        store = open_store(lake, versions=versions)
-        with redirect_stdout(io.StringIO()):
-            store.materialize(start_date=BEGINNING, end_date=end, feature_views=list(versions))
-    return versions
+    from features.store.materialisation import materialise_view
+    from infra import delta
+    from infra.locks import writing
+
+    end = end or datetime.now(UTC)
+    done = {}
+    # Two at once would each take out what the other puts.
+    with writing(lake, "online store"):
+        backend = connect(online_url(lake, online), NAMESPACE)
+        try:
+            rows = PackedRows(backend)
+            for name, view in VIEWS.items():
+                version = delta.version(lake.gold(name))
+                if version is None:
+                    continue
+                content = delta.content_version(lake.gold(name), version)
+                done[name] = materialise_view(
+                    rows,
+                    view,
+                    deltalake.DeltaTable(lake.gold(name), version=version),
+                    version if content is None else content,
+                    end,
+                    whole=whole,
+                    reached=None if progress is None else _named(progress, name),
+                )
+        finally:
+            backend.close()
+    return done
 
 
 def get_online(
-    lake: Lake, service: str, entity_rows: Sequence[Mapping[str, str]], *, now: datetime | None = None
-) -> pd.DataFrame:
+    lake: Lake,
+    service: str,
+    entity_rows: Sequence[Mapping[str, str]],
+    *,
+    now: datetime | None = None,
+    online: str = EMBEDDED,
+) -> "pd.DataFrame":
     """Features of a service from the online store: one row for each of `entity_rows`, in their order.
 
     A value whose event is older than its view's time-to-live at `now` (default: the clock) is null, as it would be in
     training. Columns: the entity's key, then features named `<view>__<feature>`, numbers and flags as float64.
-    Raises UsageError on an unknown service.
+    Raises UsageError on an unknown service, on rows without the entity's key, and where nothing is materialised.
+    Where features are asked for again and again, keep an `OnlineReader` open.
     """
-    store = open_store(lake)
-    response = store.get_online_features(
-        features=registered(store, service), entity_rows=[dict(row) for row in entity_rows], full_feature_names=True
-    )
-    frame = response.to_df(include_event_timestamps=True)
-    at = (now or datetime.now(UTC)).timestamp()
+    import pandas as pd
+
+    from features.frames import plain_types
+
+    key = join_key(service)
+    if any(key not in row for row in entity_rows):
+        raise UsageError(f"The entity rows have no column {key}; the service {service} is keyed by it.")
+    entities = [row[key] for row in entity_rows]
+    with OnlineReader.open(lake, online) as reader:
+        columns = reader.get(service, entities, now=now)
     features = served(service)
-    for name in features:
-        ttl = VIEWS[name.split("__", 1)[0]].ttl
-        if ttl is not None:
-            fresh = frame[f"{name}__ts"] >= at - ttl.total_seconds()
-            frame[name] = frame[name].where(fresh, None)
-    keys = sorted({VIEWS[view].join_key for view in SERVICES[service]})
-    return plain_types(frame[[*keys, *features]], features)
+    return plain_types(pd.DataFrame({key: entities} | {name: columns[name] for name in features}), features)
 
 
 def registered(store: "FeatureStore", service: str) -> object:
@@ -130,3 +170,7 @@ def registered(store: "FeatureStore", service: str) -> object:
         raise UsageError(
             f"The feature service {service} is not registered; run `oncolake features apply` first."
         ) from error
+
+
+def _named(progress: Callable[[str, int, int], None], view: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(view, done, total)

@@ -8,12 +8,14 @@ import typer
 
 from infra.errors import UsageError
 from oncolake import show
+from oncolake.commands import features_audit
 from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
 
 if TYPE_CHECKING:
     import pandas as pd
 
 features = typer.Typer(help="Feature tables, and features as they could have been known.", no_args_is_help=True)
+features.command()(features_audit.audit)
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +47,8 @@ def apply(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """Register entities, feature views and services with Feast."""
     from features.store.repository import apply as run
 
-    services = run(open_lake(lake, load_settings()))
+    settings = load_settings()
+    services = run(open_lake(lake, settings), online=settings.online_store)
     if as_json:
         show.print_json({"services": services})
     else:
@@ -55,19 +58,25 @@ def apply(lake: LakeOption = None, as_json: JsonOption = False) -> None:
 @features.command()
 def materialize(
     end: Annotated[datetime | None, typer.Option(help="As of when (UTC). Default: now.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Look at every entity, whatever was done before.")] = False,
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the latest known features to the online store."""
+    """Bring the online store to what is known now: only what changed since the last time is written."""
     from features.store.repository import materialize as run
 
+    settings = load_settings()
     at = end.replace(tzinfo=UTC) if end else datetime.now(UTC)
-    with show.steps("features materialize"):
-        versions = run(open_lake(lake, load_settings()), at)
+    with show.steps("features materialize") as progress:
+        filled = run(open_lake(lake, settings), at, online=settings.online_store, whole=whole, progress=progress)
     if as_json:
-        show.print_json({"end": at.isoformat(), "versions": versions})
+        versions = {name: done.version for name, done in filled.items()}
+        views = {name: done.to_json() for name, done in filled.items()}
+        show.print_json({"end": at.isoformat(), "versions": versions, "views": views})
     else:
-        show.print_table("Online store", ("feature view", "Delta version"), list(versions.items()), right=(1,))
+        show.print_table("Online store", ("feature view", "Delta version", "entities", "written", "removed"),
+                         [(n, d.version, d.entities, d.written, d.removed) for n, d in filled.items()],
+                         right=(1, 2, 3, 4))  # fmt: skip
         show.out.print(f"The online store holds what was known at {at:%Y-%m-%d %H:%M} UTC.")
 
 
@@ -86,7 +95,8 @@ def get(
 
     A label row at time t gets only what could be known at t.
     """
-    where = open_lake(lake, load_settings())
+    settings = load_settings()
+    where = open_lake(lake, settings)
     if (labels is None) == (not entity):
         raise UsageError("Give either --labels FILE (as of label times) or --entity ID (online).")
     if labels is not None:
@@ -98,7 +108,8 @@ def get(
         from features.store.services import join_key
 
         key = join_key(service)
-        frame = get_online(where, service, [{key: value} for value in entity or []])
+        rows = [{key: value} for value in entity or []]
+        frame = get_online(where, service, rows, online=settings.online_store)
     if out is not None:
         frame.to_parquet(out, index=False) if out.suffix == ".parquet" else frame.to_csv(out, index=False)
     if as_json:

@@ -86,8 +86,8 @@ def run_demo(
             from features.store.repository import apply, materialize
 
             say("registering features with Feast, and filling the online store")
-            apply(lake)
-            materialize(lake)
+            apply(lake, online=settings.online_store)
+            materialize(lake, online=settings.online_store)
             late = _late_reports(cohort, lake, settings)
         with meter.stage("training"):
             from training.run import train_all

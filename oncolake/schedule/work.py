@@ -65,8 +65,9 @@ class Workplace:
         from features.store.repository import apply, materialize
 
         with show.steps("features materialize", log_format=self._log_format):
-            apply(self.lake)
-            return materialize(self.lake)
+            apply(self.lake, online=self.settings.online_store)
+            filled = materialize(self.lake, online=self.settings.online_store)
+        return {name: done.version for name, done in filled.items()}
 
     def keyed(self, text: str) -> str:
         """A hash under the pseudonym key: what may be kept of a path."""

@@ -11,6 +11,7 @@ from tests.bench import (
     gate,
     memory,
     one_new_file,
+    online_read,
     unchanged_folder,
     vitals_ingest,
 )
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         unchanged_folder.BENCHMARK,
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
+        online_read.BENCHMARK,
         cold_start.BENCHMARK,
         feature_retrieval.BENCHMARK,
         feature_history.BENCHMARK,
