@@ -87,7 +87,7 @@ class _Held:
     def may_hold(self, view: GoldView, scope: Touched) -> bool:
         """Whether a touched row may lie in the file."""
         keys = scope.keys
-        inside = pa.array([True] * keys.num_rows)
+        inside = pa.array([True] * keys.num_rows, pa.bool_())
         order = keys[DAY] if view.looks_back is not None else keys[view.join_key]
         if self.low is not None and self.high is not None:
             inside = pc.and_(inside, _within(order, self.low, self.high))

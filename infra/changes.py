@@ -107,7 +107,7 @@ def exchange_files(
     actions += [AddAction(f.path, f.size_bytes, {}, now, True, f.stats) for f in added]
     with delta.explaining(path), writing(lake, path):
         table = deltalake.DeltaTable(path)
-        if delta.content_version(path, table.version()) != delta.content_version(path, at_version):
+        if (delta.content_version(path) or 0) > at_version:
             raise MovedError(path)
         properties = CommitProperties(custom_metadata={"userMetadata": metadata})
         table.create_write_transaction(actions, "append", table.schema(), commit_properties=properties)

@@ -8,6 +8,7 @@ from tests.bench import (
     one_new_file,
     unchanged_folder,
     vitals_ingest,
+    wide_omics,
 )
 from tests.bench.benchmark import Benchmark
 
@@ -21,5 +22,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
         cold_start.BENCHMARK,
+        wide_omics.BENCHMARK,
     )
 }
