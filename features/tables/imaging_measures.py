@@ -74,7 +74,7 @@ def build(silver: Silver) -> DataFrame:
 
 
 def _name() -> Column:
-    """What tells a measure from the others of a scan: 'region: measure [unit] by algorithm', parts not said left out."""
+    """What tells a measure from others: 'region: measure [unit] by algorithm'; what is not said is left out."""
     return F.concat_ws(
         "",
         F.concat(F.col("region"), F.lit(": ")),
@@ -101,7 +101,11 @@ view = GoldView(
     inputs=("imaging_measurement", "imaging_series", "treatment"),
     features=(
         Feature(
-            "measures", "array<string>", "Region, measure, unit and algorithm of each, sorted.", DEFINITION, _SOURCES[:4]
+            "measures",
+            "array<string>",
+            "Region, measure, unit and algorithm of each, sorted.",
+            DEFINITION,
+            _SOURCES[:4],
         ),
         Feature(
             "baseline", "array<double>", "Values in the last scan not after the first fraction.", DEFINITION, _SOURCES
@@ -119,9 +123,7 @@ view = GoldView(
         Feature(
             "largest_volume_baseline_ml", "double", "Volume of that region at baseline.", DEFINITION, _SOURCES, "mL"
         ),
-        Feature(
-            "largest_volume_ratio", "double", "Its last volume over that at baseline.", DEFINITION, _SOURCES, "1"
-        ),
+        Feature("largest_volume_ratio", "double", "Its last volume over that at baseline.", DEFINITION, _SOURCES, "1"),
         Feature("n_regions", "int", "Regions with a name that were measured.", DEFINITION, _SOURCES[:1], "1"),
     ),
     build=build,

@@ -64,7 +64,9 @@ def build(silver: Silver) -> DataFrame:
         known["gene"].alias("genes"),
         *(known[name].alias(name) for name in ("n_mutations", "n_altering")),
         F.when(F.col("is_sequenced"), F.size("entries")).alias("n_genes"),
-        F.when(F.col("is_sequenced"), F.size(F.filter("entries", lambda e: e["n_altering"] > 0))).alias("n_altered_genes"),
+        F.when(F.col("is_sequenced"), F.size(F.filter("entries", lambda e: e["n_altering"] > 0))).alias(
+            "n_altered_genes"
+        ),
         "is_sequenced",
         "file_ids",
     )

@@ -32,7 +32,6 @@ def panels(lake: str, parquet: str, wide_parquet: str, patients: int, names: int
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from features.store.repository import apply
     from features.tables import VIEWS
     from infra.lake import Lake
     from infra.table import arrow_type
@@ -63,13 +62,13 @@ def panels(lake: str, parquet: str, wide_parquet: str, patients: int, names: int
             arrays["last_npx"] = pa.ListArray.from_arrays(lists, pa.array(values))
             deltalake.write_deltalake(where.gold(VIEW), pa.table(arrays), mode="append")
             rows = pa.array(np.repeat(np.arange(patients), names))
-            long.write_table(pa.table({"patient_id": pa.array(who).take(rows), "time": pa.repeat(pa.scalar(at, time), n),
+            times = pa.repeat(pa.scalar(at, time), n)
+            long.write_table(pa.table({"patient_id": pa.array(who).take(rows), "time": times,
                                        "name": repeated, "value": values}))  # fmt: skip
             cells = values.reshape(patients, names)
             wide.append(pa.table({"patient_id": who, "time": arrays["event_time"],
                                   **{text[i]: cells[:, i] for i in range(wide_names)}}))  # fmt: skip
         pq.write_table(pa.concat_tables(wide), wide_parquet)
-    apply(where)
     table = deltalake.DeltaTable(where.gold(VIEW))
     by_column: dict[str, int] = {}
     for file in table.get_add_actions()["path"].to_pylist():
@@ -91,10 +90,11 @@ def labels(patients: int) -> "pd.DataFrame":
 
 
 def ours(lake: str, patients: int, runs: int) -> dict[str, object]:
-    from features.store.repository import open_store
+    from features.store.repository import apply, open_store
     from features.wide import wide
     from infra.lake import Lake
 
+    apply(Lake.at(lake))
     store, rows, seconds = open_store(Lake.at(lake)), labels(patients), []
     for _ in range(runs):
         answer: dict[str, object] = {}
@@ -198,12 +198,14 @@ def run(bench: Bench) -> list[Figure]:
             against, target = "long table, DuckDB and a pandas pivot", Target("at least", 1)
         _same(mine.answer, peer.answer)
         what = f"{patients:,} patients x {n:,} {'proteins' if with_columns else kind}"
-        figures.append(Figure(what, mine.text, f"{against}: {peer.text}", peer.seconds / mine.seconds, "x faster", target))
+        figures.append(
+            Figure(what, mine.text, f"{against}: {peer.text}", peer.seconds / mine.seconds, "x faster", target)
+        )
         if not with_columns:
             figures.append(Figure(f"{what}, fetched with names", mine.text, "", mine.seconds, "s", Target("under", 10)))
-            share = float(str(made.answer["names_bytes"])) / float(str(made.answer["values_bytes"]))
-            figures.append(Figure(f"{what}: names on disk", f"{float(str(made.answer['names_bytes'])) / 1e6:.2f} MB",
-                                  f"values: {float(str(made.answer['values_bytes'])) / 1e6:.1f} MB", share, "x of the values"))  # fmt: skip
+            of_names, of_values = (float(str(made.answer[f"{part}_bytes"])) for part in ("names", "values"))
+            figures.append(Figure(f"{what}: names on disk", f"{of_names / 1e6:.2f} MB",
+                                  f"values: {of_values / 1e6:.1f} MB", of_names / of_values, "x of the values"))  # fmt: skip
     return figures
 
 

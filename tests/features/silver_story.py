@@ -1,4 +1,4 @@
-"""Random silver commits, as hospitals deliver: late specimens, corrections, samples that change hands, facts taken back."""
+"""Random silver commits, as hospitals deliver: late specimens, corrections, samples that change hands."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,7 +43,9 @@ def _specimen(random: Random) -> Row:
 
 
 def _result(random: Random) -> Row:
-    platform, unit = random.choice([("luminex_xponent", "pg/mL"), ("olink_explore", "{NPX}"), ("olink_target", "{NPX}")])
+    platform, unit = random.choice(
+        [("luminex_xponent", "pg/mL"), ("olink_explore", "{NPX}"), ("olink_target", "{NPX}")]
+    )
     return {
         "sample_id": random.choice(SAMPLES), "plate_id": "plate", "well": random.choice(["A1", "A2"]),
         # A correction to a control takes the result back.
@@ -70,8 +72,9 @@ def _cargo(random: Random) -> Row:
 
 
 def _burden(random: Random) -> Row:
+    definition = random.choice(["tmb.maftools/50Mb", "tmb.cbioportal-9class/30Mb"])
     return {
-        "sample_id": random.choice(SAMPLES), "definition": random.choice(["tmb.maftools/50Mb", "tmb.cbioportal-9class/30Mb"]),
+        "sample_id": random.choice(SAMPLES), "definition": definition,
         "n_counted": random.randrange(99), "tmb_per_mb": _value(random), "is_hypermutated": random.random() < 0.5,
     }  # fmt: skip
 

@@ -72,7 +72,9 @@ ROWS = st.lists(
     st.one_of(
         st.none(),
         st.just({"A": 1.0, "B": 2.0}),
-        st.dictionaries(st.sampled_from(["A", "B", "C", "é", "AB"]), st.one_of(st.none(), st.floats(-9, 9)), max_size=5),
+        st.dictionaries(
+            st.sampled_from(["A", "B", "C", "é", "AB"]), st.one_of(st.none(), st.floats(-9, 9)), max_size=5
+        ),
     ),
     max_size=8,
 )
