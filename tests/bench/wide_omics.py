@@ -6,7 +6,8 @@ Each patient has three snapshots of which the label time picks one.
 
 The peer beside it is the usual shape, a long table (patient, time, protein, value) in Parquet: DuckDB picks the last
 measurement of each patient and protein before the label, and pandas pivots them. Values of both are compared, each one.
-At a smaller scale, Feast as it comes: one feature a protein in a wide Parquet table, fetched from its default (Dask) store.
+At a smaller scale, Feast as it comes: one feature a protein in a wide Parquet table, fetched from its default store
+(Dask).
 Seconds are of the fetch and the matrix, in a process that has imported what it needs; the fastest of a few runs.
 """
 
