@@ -51,6 +51,8 @@ class GoldView:
     build: silver tables (all versions) -> one row for each entity and change, with the entity's join key,
         event_time, known_time, the features, and file_ids (the source files of exactly the facts used).
     ttl: how long after its event a row may still be used; None: without end.
+    looks_back: how far before its event the inputs of a row may lie; None: a row rests on all facts of its entity.
+        A limit lets an incremental build compute some days of an entity without the others.
     """
 
     name: str
@@ -60,11 +62,14 @@ class GoldView:
     features: tuple[Feature, ...]
     build: Callable[[Silver], "DataFrame"]
     ttl: timedelta | None = None
+    looks_back: timedelta | None = None
 
     def __post_init__(self) -> None:
         names = self.columns
         if len(set(names)) != len(names):
             raise ValueError(f"feature view {self.name} declares a column twice")
+        if self.looks_back is not None and self.looks_back > timedelta(days=1):
+            raise ValueError(f"feature view {self.name} looks back further than a day, which builds by day do not")
 
     @property
     def join_key(self) -> str:

@@ -40,7 +40,10 @@ class DataFileWriter:
 
     def __init__(self, root: str, folder: str, schema: pa.Schema, plain: Iterable[str] = ()) -> None:
         self._root, self._folder, self._schema = root, folder, schema
-        self._dictionary = [f.name for f in schema if f.name not in set(plain)]
+        # Parquet knows an array's values by the path to them.
+        self._dictionary = [
+            f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema if f.name not in set(plain)
+        ]
         self._held: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
         self._name, self._rows, self._bytes = "", 0, 0

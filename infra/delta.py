@@ -220,18 +220,20 @@ def content_version(path: str, at_version: int | None = None) -> int | None:
     Compaction, clustering and clean-up make versions of their own with the same rows.
     """
     try:
-        table = deltalake.DeltaTable(path, version=at_version)
+        table = deltalake.DeltaTable(path)
     except TableNotFoundError:
         return None
-    return int(_newest_content(table).get("version", 0))
+    return int(_newest_content(table, at_version).get("version", 0))
 
 
-def _newest_content(table: deltalake.DeltaTable) -> dict[str, Any]:
-    # Care follows a batch at most a few times; only a table that was left alone since needs the whole history.
+def _newest_content(table: deltalake.DeltaTable, at_version: int | None = None) -> dict[str, Any]:
+    # Care follows a batch at most a few times; only a table that was left alone since needs the whole history. It is
+    # asked of the newest version: of an older one, delta-rs tells the newest commits under that one's numbers.
     for limit in (8, None):
         for commit in table.history(limit):
+            is_later = at_version is not None and commit["version"] > at_version
             # delta-rs calls its commits as Spark does.
-            if not str(commit.get("operation", "")).startswith(UPKEEP):
+            if not is_later and not str(commit.get("operation", "")).startswith(UPKEEP):
                 return dict(commit)
     return {}
 

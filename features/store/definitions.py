@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
-from feast import Entity, FeatureService, FeatureView, Field
+from feast import Entity, FeatureService, FeatureView, Field, RequestSource
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.transformation.pandas_transformation import PandasTransformation
 from feast.types import Array, Bool, FeastType, Float64, Int32, Int64, String, UnixTimestamp
 from feast.value_type import ValueType
 
 from features.delta_source import DeltaSource
+from features.store.on_demand import ASKED_AT, DAYS_DEFINITION, DAYS_VIEW, TREATMENT_DAYS, treatment_days
 from features.store.services import SERVICES
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, GoldView
@@ -67,7 +70,32 @@ def feature_view(view: GoldView, entity: Entity) -> FeatureView:
     )
 
 
-def objects() -> list[Entity | FeatureView | FeatureService]:
+def on_demand(views: dict[str, FeatureView]) -> list[OnDemandFeatureView]:
+    """The views that are counted at retrieval."""
+    days = OnDemandFeatureView(
+        name=DAYS_VIEW,
+        sources=[
+            views["treatment_times"],
+            # Label rows have the column anyway; online it is given with the entities.
+            RequestSource(name="asked_at", schema=[Field(name=ASKED_AT, dtype=UnixTimestamp)]),
+        ],
+        schema=[
+            # Feast compares these with what it infers from a trial run, which has neither descriptions nor tags.
+            Field(name=name, dtype=Float64)
+            for name in TREATMENT_DAYS
+        ],
+        # Feast runs this text to have the function back; the name of the definition makes a change of it a change.
+        feature_transformation=PandasTransformation(
+            treatment_days, udf_string=f"from {treatment_days.__module__} import treatment_days  # {DAYS_DEFINITION}"
+        ),
+        mode="pandas",
+        description="Days since each kind of treatment at the time that is asked about.",
+        tags={"unit": "d", "definition": DAYS_DEFINITION},
+    )
+    return [days]
+
+
+def objects() -> list[Entity | FeatureView | OnDemandFeatureView | FeatureService]:
     """Everything that `apply` registers."""
     by_name = entities()
     views = {name: feature_view(view, by_name[view.entity]) for name, view in VIEWS.items()}
@@ -78,4 +106,4 @@ def objects() -> list[Entity | FeatureView | FeatureService]:
         )
         for service, parts in SERVICES.items()
     ]
-    return [*by_name.values(), *views.values(), *services]
+    return [*by_name.values(), *views.values(), *on_demand(views), *services]

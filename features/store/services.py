@@ -55,10 +55,17 @@ _PATIENT: dict[str, tuple[str, ...]] = {
     ),
 }
 
+_VITALS_V1: tuple[str, ...] = tuple(
+    f.name
+    for f in VIEWS["vital_window"].features
+    if "_arv_" not in f.name and f.name not in ("map_mean_1min_mmhg", "map_twa_lt65_1min_mmhg")
+)
+"""What the view had when hypotension_v1 was made."""
+
 SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "overall_survival_v1": dict(_PATIENT),
     "treatment_response_v1": dict(_PATIENT),
-    "hypotension_v1": {"vital_window": None},
+    "hypotension_v1": {"vital_window": _VITALS_V1},
 }
 """Service -> its feature views -> their features; None: all of them. A change of what is served makes a new name."""
 

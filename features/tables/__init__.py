@@ -4,9 +4,13 @@ from features.tables import (
     burden,
     clinical_profile,
     cytokine_kinetics,
+    exosome_cargo,
     exosome_summary,
     imaging_availability,
+    imaging_measures,
+    mutated_genes,
     olink_profile,
+    treatment_times,
     vital_window,
 )
 from features.view import GoldView
@@ -18,8 +22,12 @@ VIEWS: dict[str, GoldView] = {
         cytokine_kinetics.view,
         olink_profile.view,
         exosome_summary.view,
+        exosome_cargo.view,
         burden.view,
+        mutated_genes.view,
         imaging_availability.view,
+        imaging_measures.view,
+        treatment_times.view,
         vital_window.view,
     )
 }

@@ -59,7 +59,7 @@ def build(silver: Silver) -> DataFrame:
             "patient_id",
             "sample_id",
             "analyte",
-            _value().alias("value"),
+            substituted_value().alias("value"),
             F.col("operator").isin("<", ">").alias("is_censored"),
             *FACT_COLUMNS,
         )
@@ -84,7 +84,8 @@ def build(silver: Silver) -> DataFrame:
     )
 
 
-def _value() -> Column:
+def substituted_value() -> Column:
+    """A laboratory value as arithmetic takes it: what lies beyond a limit as SUBSTITUTION says; else null."""
     operator = F.col("operator")
     return (
         F.when(operator.isin("=", "*"), F.col("value"))

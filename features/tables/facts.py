@@ -65,6 +65,34 @@ def laboratory_facts(results: DataFrame, specimen: DataFrame, key: Sequence[str]
     return _held(facts).withColumn("file_ids", F.array(F.col("file_id"), F.col("specimen_row.file_id")))
 
 
+def measurement_facts(measurements: DataFrame, series: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Measurements of scans as facts of the patient who was scanned.
+
+    The event is the measurement's own, else that of its series; a measurement with neither waits. It is known when it
+    was reported, or with its scan where it says nothing, and not before its series' own row was. Both have versions, as
+    in `laboratory_facts`. Adds what `versions` adds; file_ids names the files of the measurement and of its series.
+    """
+    scanned = versions(series, ["series_uid"]).select(
+        "site_id",
+        "series_uid",
+        F.col(FACT_TIME).alias("scanned"),
+        F.col("known_time").alias("series_known"),
+        F.col(SUPERSEDED_TIME).alias("series_superseded"),
+        F.struct("file_id", "file_row", "ingested_at").alias("series_row"),
+    )
+    timed = (
+        measurements.join(scanned, ["series_uid", "site_id"], "left")
+        .withColumn(FACT_TIME, F.coalesce("event_time", "scanned"))
+        .where(F.col(FACT_TIME).isNotNull())
+        .withColumn("reported", F.coalesce("known_time", "series_known", FACT_TIME))
+        .withColumn(USABLE_TIME, F.greatest(FACT_TIME, "reported", "series_known"))
+    )
+    facts = _superseded(timed, [*key, "series_row"], F.col("reported")).withColumn(
+        SUPERSEDED_TIME, F.least(SUPERSEDED_TIME, "series_superseded")
+    )
+    return _held(facts).withColumn("file_ids", F.array_compact(F.array(F.col("file_id"), F.col("series_row.file_id"))))
+
+
 def first_fraction(treatment: DataFrame) -> DataFrame:
     """When radiotherapy began, as facts: patient_id, first_fraction_time and what `versions` adds.
 

@@ -24,8 +24,9 @@ def minute_bins(vital: DataFrame) -> DataFrame:
     minute is over and the last of its values is: a correction makes its minute known later, never known falsely.
 
     Returns case_id, bin_end (timestamp; the bin holds [bin_end - 60 s, bin_end)), minute (bigint: bin_end in whole
-    minutes since 1970), known_time, the medians in the columns of SIGNALS, for MAP within the bin map_raw_min_mmhg,
-    map_raw_max_mmhg, map_raw_sd_mmhg and map_raw_slope_mmhg_per_min, and file_ids.
+    minutes since 1970), known_time, the medians in the columns of SIGNALS, for MAP within the bin map_raw_mean_mmhg,
+    map_raw_min_mmhg, map_raw_max_mmhg, map_raw_sd_mmhg, map_raw_arv_mmhg (average real variability: the mean step from
+    one reading of a device to its next) and map_raw_slope_mmhg_per_min, and file_ids.
     """
     version = Window.partitionBy(*vital_sign.key).orderBy(
         F.desc("known_time"), F.desc("ingested_at"), F.desc("file_id"), F.desc("file_row")
@@ -40,18 +41,25 @@ def minute_bins(vital: DataFrame) -> DataFrame:
         .withColumn("minute", F.floor(F.col("second") / BIN_SECONDS) + 1)
     )
     pressure = F.when(F.col("signal") == "MAP", F.col("value"))
+    # Rows lie in this order already, since they were told apart as versions.
+    readings = Window.partitionBy("case_id", "signal", "device").orderBy("event_time")
+    follows = F.lag("minute").over(readings) == F.col("minute")
+    step = F.when(follows, F.abs(F.col("value") - F.lag("value").over(readings)))
     # Seconds since the bin began: small numbers, so that the slope loses no digits.
     at_minute = (F.col("second") - (F.col("minute") - 1) * BIN_SECONDS) / 60
     bin_end = F.timestamp_seconds(F.col("minute") * BIN_SECONDS)
     return (
         current.withColumn("at_minute", at_minute)
+        .withColumn("step", step)
         .groupBy("case_id", "minute")
         .agg(
             F.max("known_time").alias("known_time"),
             *(F.median(F.when(F.col("signal") == s, F.col("value"))).alias(c) for s, c in SIGNALS.items()),
+            F.mean(pressure).alias("map_raw_mean_mmhg"),
             F.min(pressure).alias("map_raw_min_mmhg"),
             F.max(pressure).alias("map_raw_max_mmhg"),
             F.stddev_samp(pressure).alias("map_raw_sd_mmhg"),
+            F.mean(F.when(F.col("signal") == "MAP", F.col("step"))).alias("map_raw_arv_mmhg"),
             F.regr_slope(pressure, F.col("at_minute")).alias("map_raw_slope_mmhg_per_min"),
             F.array_sort(F.collect_set("file_id")).alias("file_ids"),
         )

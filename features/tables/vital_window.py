@@ -19,9 +19,15 @@ _LAST = {
     "spo2_percent": ("oxygen saturation", "%"),
 }
 _RAW = {
+    "map_mean_1min_mmhg": ("map_raw_mean_mmhg", "mean MAP of the minute", "mm[Hg]"),
     "map_min_1min_mmhg": ("map_raw_min_mmhg", "lowest MAP of the minute", "mm[Hg]"),
     "map_max_1min_mmhg": ("map_raw_max_mmhg", "highest MAP of the minute", "mm[Hg]"),
     "map_sd_1min_mmhg": ("map_raw_sd_mmhg", "standard deviation of MAP within the minute", "mm[Hg]"),
+    "map_arv_1min_mmhg": (
+        "map_raw_arv_mmhg",
+        "average real variability of MAP within the minute: mean step between successive readings",
+        "mm[Hg]",
+    ),
     "map_slope_1min_mmhg_per_min": ("map_raw_slope_mmhg_per_min", "slope of MAP within the minute", "mm[Hg]/min"),
 }
 _WINDOW = {
@@ -29,6 +35,10 @@ _WINDOW = {
     "map_min_{w}min_mmhg": ("lowest bin of MAP", "mm[Hg]"),
     "map_max_{w}min_mmhg": ("highest bin of MAP", "mm[Hg]"),
     "map_sd_{w}min_mmhg": ("standard deviation of the bins' MAP", "mm[Hg]"),
+    "map_arv_{w}min_mmhg": (
+        "average real variability of MAP: mean step between bins of successive minutes; gaps are not bridged",
+        "mm[Hg]",
+    ),
     "map_slope_{w}min_mmhg_per_min": ("slope of the bins' MAP by least squares", "mm[Hg]/min"),
     "map_area_lt65_{w}min_mmhg_min": ("area of MAP below 65 mmHg", "mm[Hg].min"),
     "map_twa_lt65_{w}min_mmhg": ("area below 65 mmHg over the minutes observed", "mm[Hg]"),
@@ -39,7 +49,7 @@ _SOURCES = ("vital_sign.value", "vital_sign.signal", "vital_sign.event_time")
 
 def build(silver: Silver) -> DataFrame:
     """One row for each case and minute with any value. See `view` for the features."""
-    bins = minute_bins(silver["vital_sign"])
+    bins = minute_bins(silver["vital_sign"]).withColumn("step_mmhg", _step())
     # Only inputs of the longest window decide when the row is known and which files it rests on.
     longest = _window(max(WINDOWS_MIN))
     rows = bins.select(
@@ -50,6 +60,8 @@ def build(silver: Silver) -> DataFrame:
         (F.col("sbp_mmhg") - F.col("dbp_mmhg")).alias("pulse_pressure_mmhg"),
         *(F.col(raw).alias(name) for name, (raw, _, _) in _RAW.items()),
         _area_of_bin().alias("map_area_lt65_1min_mmhg_min"),
+        # One minute observed: mmHg.min over a minute.
+        _area_of_bin().alias("map_twa_lt65_1min_mmhg"),
         *(column for w in WINDOWS_MIN for column in _over(w)),
         F.array_sort(F.array_distinct(F.flatten(F.collect_set("file_ids").over(longest)))).alias("file_ids"),
     )
@@ -66,6 +78,12 @@ def _area_of_bin() -> Column:
     return F.greatest(F.lit(MAP_LIMIT_MMHG) - F.col("map_mmhg"), F.lit(0.0)) + F.col("map_mmhg") * 0
 
 
+def _step() -> Column:
+    """From the bin of the minute before to this one, without sign; null where either has no MAP."""
+    before = Window.partitionBy("case_id").orderBy("minute").rangeBetween(-1, -1)
+    return F.abs(F.col("map_mmhg") - F.max("map_mmhg").over(before))
+
+
 def _over(w: int) -> list[Column]:
     window = _window(w)
     pressure = F.col("map_mmhg")
@@ -76,6 +94,8 @@ def _over(w: int) -> list[Column]:
         F.min(pressure).over(window),
         F.max(pressure).over(window),
         F.stddev_samp(pressure).over(window),
+        # The first bin's step came from outside of the window.
+        F.mean("step_mmhg").over(_window(w - 1)),
         F.regr_slope(pressure, F.col("minute").cast("double")).over(window),
         area,
         F.try_divide(area, observed),
@@ -91,6 +111,8 @@ view = GoldView(
     inputs=("vital_sign",),
     # Five minutes without a value, and the last one says nothing about now.
     ttl=timedelta(minutes=5),
+    # A bin ends a minute after its first value, and is seen by the 59 bins after it.
+    looks_back=timedelta(minutes=max(WINDOWS_MIN)),
     features=(
         *(
             Feature(name, "double", f"Median {text} of the minute.", DEFINITION, _SOURCES, unit)
@@ -115,6 +137,14 @@ view = GoldView(
             DEFINITION,
             _SOURCES,
             "mm[Hg].min",
+        ),
+        Feature(
+            "map_twa_lt65_1min_mmhg",
+            "double",
+            "Area of MAP below 65 mmHg in the minute, over the minute.",
+            DEFINITION,
+            _SOURCES,
+            "mm[Hg]",
         ),
         *(
             Feature(

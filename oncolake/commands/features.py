@@ -1,5 +1,6 @@
 """oncolake features: gold tables, Feast, and features for labels."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +29,10 @@ def build(
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the gold tables from the silver ones (on Spark). What has not changed is left as it is."""
+    """Build the gold tables from the silver ones (on Spark): what new rows touch, or all where that is not enough.
+
+    What has not changed is left as it is.
+    """
     from features.build import build_gold
 
     settings = load_settings()
@@ -36,10 +40,14 @@ def build(
         where = open_lake(lake, settings)
         built = build_gold(lazy_session(settings), where, views, lambda view: progress(f"built {view}"))
     if as_json:
-        show.print_json({name: {"version": b.version, "rows": b.rows} for name, b in built.items()})
+        show.print_json({name: asdict(b) for name, b in built.items()})
     else:
-        show.print_table("Feature tables", ("view", "version", "rows"),
-                         [(name, b.version, b.rows) for name, b in built.items()], right=(1, 2))  # fmt: skip
+        show.print_table(
+            "Feature tables",
+            ("view", "version", "rows", "done", "entities built", "rows written"),
+            [(name, b.version, b.rows, b.how, b.entities, b.rows_written) for name, b in built.items()],
+            right=(1, 2, 4, 5),
+        )
 
 
 @features.command()

@@ -14,6 +14,7 @@ from tests.bench import (
     online_read,
     unchanged_folder,
     vitals_ingest,
+    wide_omics,
 )
 from tests.bench.benchmark import Benchmark
 
@@ -26,12 +27,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         unchanged_folder.BENCHMARK,
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
-        online_read.BENCHMARK,
         cold_start.BENCHMARK,
         feature_retrieval.BENCHMARK,
         feature_history.BENCHMARK,
         feature_volume.BENCHMARK,
         feature_first.BENCHMARK,
         feature_spark.BENCHMARK,
+        wide_omics.BENCHMARK,
+        online_read.BENCHMARK,
     )
 }

@@ -6,10 +6,11 @@ from typing import Any
 import deltalake
 import pytest
 
-from features.build import build_gold
+from features.build import BuiltView, build_gold
 from infra.errors import UsageError
 from infra.lake import Lake
 from tests.features.silver import specimen, table
+from tests.ingestion.lakes import no_session
 
 
 def burden(sample: str, per_mb: float) -> dict[str, Any]:
@@ -52,10 +53,33 @@ def test_a_second_build_writes_nothing_and_a_change_writes_a_version(spark: Any,
     )
     deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("u", "q", 1)), mode="append")
     third = build_gold(lambda: spark, lake, ["burden", "clinical_profile"])
-    assert (third["burden"].version, third["burden"].rows) == (first["burden"].version + 1, 2)
+    version = first["burden"].version + 1
+    assert third["burden"] == BuiltView(version, 2, True, "incremental", entities=1, rows_written=2)
     assert third["clinical_profile"] == again["clinical_profile"]
     old = deltalake.DeltaTable(lake.gold("burden"), version=first["burden"].version)
     assert old.to_pyarrow_table()["tmb_maftools_per_mb"].to_pylist() == [1.0]
+
+
+@pytest.mark.slow
+def test_results_that_wait_for_their_specimen_write_no_rows_and_are_found_when_it_comes(
+    spark: Any, tmp_path: Path
+) -> None:
+    lake = Lake.at(tmp_path)
+
+    def add(session: Any, name: str, row: dict[str, Any]) -> BuiltView:
+        deltalake.write_deltalake(lake.silver(name), table(name, row), mode="append")
+        return build_gold(session, lake, ["burden"])["burden"]
+
+    deltalake.write_deltalake(lake.silver("specimen"), table("specimen", specimen("t", "p", 0)))
+    assert add(lambda: spark, "mutational_burden", burden("t", 1.0)).how == "full"
+    # Nothing to compute: no JVM is asked for.
+    waiting = add(no_session, "mutational_burden", burden("u", 2.0))
+    assert (waiting.how, waiting.entities, waiting.rows, waiting.rows_written) == ("incremental", 0, 1, 0)
+    found = add(lambda: spark, "specimen", specimen("u", "q", 1))
+    assert (found.how, found.entities, found.rows) == ("incremental", 1, 2)
+    # The sample changes hands: both patients are touched, which is all of them, and the table is built whole.
+    moved = add(lambda: spark, "specimen", specimen("u", "p", 1, known=30, file_id="correction"))
+    assert (moved.how, moved.entities) == ("full", 2)
 
 
 def test_a_view_that_does_not_exist_is_refused(tmp_path: Path) -> None:
