@@ -51,6 +51,7 @@ class GoldView:
     build: silver tables (all versions) -> one row for each entity and change, with the entity's join key,
         event_time, known_time, the features, and file_ids (the source files of exactly the facts used).
     ttl: how long after its event a row may still be used; None: without end.
+    modality, owner: what kind of data it is of, and who answers for its definitions; for people who search.
     """
 
     name: str
@@ -60,6 +61,8 @@ class GoldView:
     features: tuple[Feature, ...]
     build: Callable[[Silver], "DataFrame"]
     ttl: timedelta | None = None
+    modality: str = "other"
+    owner: str = "oncolake"
 
     def __post_init__(self) -> None:
         names = self.columns

@@ -130,4 +130,6 @@ view = GoldView(
         ),
     ),
     build=build,
+    modality="vitals",
+    owner="monitoring",
 )
