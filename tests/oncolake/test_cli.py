@@ -20,7 +20,8 @@ from oncolake.commands.ingestion import print_report
 KEY = "5a" * 32
 COMMANDS = (
     "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
-    "features build", "features apply", "features materialize", "features get", "train", "runs", "runs compare",
+    "features build", "features apply", "features materialize", "features get", "features list", "features describe",
+    "features check", "features drift", "train", "runs", "runs compare",
     "trace", "pseudonym", "ui", "maintain", "schedule",
 )  # fmt: skip
 
