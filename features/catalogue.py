@@ -203,7 +203,7 @@ def _rows(lake: Lake, view: GoldView, version: int, features: Sequence[str]) -> 
 
 
 def _entities(rows: pa.Table, view: GoldView) -> Codes:
-    return pd.factorize(rows[view.join_key].to_pandas())[0]
+    return np.asarray(pd.factorize(rows[view.join_key].to_pandas())[0], np.intp)
 
 
 def _state(lake: Lake, view: GoldView) -> tuple[int | None, int | None, datetime | None]:

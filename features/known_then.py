@@ -121,7 +121,9 @@ def causes(
 
 
 def _equal(a: Floats, b: Floats) -> Bools:
-    return (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= TOLERANCE * np.maximum(np.abs(a), np.abs(b)))
+    with np.errstate(invalid="ignore"):  # infinities are equal or not, and never near
+        near = np.abs(a - b) <= TOLERANCE * np.maximum(np.abs(a), np.abs(b))
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)) | near, bool)
 
 
 def _coded(key: Ints, values: Floats, row_key: Ints, row_values: Floats) -> tuple[Ints, Ints]:
@@ -165,7 +167,7 @@ def _first_known(rows: Moments, has_value: Bools) -> Ints:
     group = rows.same_event
     first = np.full(group.max(initial=-1) + 1, NEVER)
     np.minimum.at(first, group[has_value], rows.known[has_value])
-    return first[group] if len(group) else np.zeros(0, np.int64)
+    return np.asarray(first[group], np.int64)
 
 
 def codes(asked: "pd.Series[Any]", held: pa.ChunkedArray) -> tuple[Ints, Ints]:
@@ -184,8 +186,8 @@ def microseconds(times: "pd.Series[Any]") -> Ints:
     """Times with a zone as whole microseconds since 1970 UTC, rounded down."""
     plain = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[np.datetime_data(plain.dtype)[0]]
-    whole = plain.astype(np.int64)
-    return whole // 1000 if per_second == 1_000_000_000 else whole * (1_000_000 // per_second)
+    whole: Ints = plain.astype(np.int64)
+    return np.asarray(whole // 1000 if per_second == 1_000_000_000 else whole * (1_000_000 // per_second), np.int64)
 
 
 def moments(history: pa.Table, key: Ints, event_time: str, known_time: str) -> Moments:

@@ -118,7 +118,7 @@ def _drift(feature: str, before: Floats, after: Floats, before_of: Any, after_of
         keys, expected, actual = aligned(reference, batch)
         bins = st.decile_bins(keys, expected)
         size = int(bins.max()) + 1
-        psi = st.psi(*(np.bincount(bins, weights=c, minlength=size) for c in (expected, actual)))  # type: ignore[arg-type]
+        psi = st.psi(*(np.bincount(bins, weights=c, minlength=size) for c in (expected, actual)))
         ks = st.ks(expected, actual)
         chances = st.psi_chance(size, a.entities, b.entities, alpha), st.ks_chance(a.entities, b.entities, alpha)
         for name, definition, value, chance in (
