@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from deltalake.exceptions import TableNotFoundError
 
 from features.asof import latest_rows
+from features.comparable import NUMBERS
 from features.statistics import Distribution, distribution
 from features.store.services import SERVICES
 from features.tables import VIEWS
@@ -23,7 +24,6 @@ from infra.errors import UsageError
 from infra.lake import Lake
 
 Codes = npt.NDArray[np.intp]
-NUMBERS = ("double", "int", "bigint", "boolean")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.comparable import SEPARATOR, Pairs, comparable
 from features.disguise import LABEL_KEYS, disguises, target_columns
 from features.known_then import KINDS, Ints, Moments, causes, codes, differing, microseconds, moments, winners
 from features.origins import rests_on
@@ -26,7 +27,6 @@ from infra.lake import Lake
 from infra.tables import TABLES
 
 LABEL_TIME = "event_timestamp"
-SEPARATOR = "__"
 OUTCOME = "outcome"
 COLUMNS = ("kind", "view", "feature", "row", "early_s", "detail")
 LATE, DISGUISE, SOURCE = "late report", "label in disguise", "outcome as a source"
@@ -120,14 +120,14 @@ def check(
                 f"No version of {name} is recorded with the dataset: it was held against the newest, {version}."
             )
         read[name] = version
-        comparable, left_out = _comparable(view, frame, features, history)
+        pairs, left_out = comparable(view, frame, features, history)
         if left_out:
-            notes.append(f"Not compared, as not declared or no single numbers: {', '.join(left_out)} of {name}.")
+            notes.append(f"Not declared, or not kept as it was, and so not compared: {', '.join(left_out)} of {name}.")
         key, row_key = codes(frame[view.join_key], history[view.join_key])
         rows = moments(history, row_key, EVENT_TIME, KNOWN_TIME)
         label, row = winners(key, at, rows, view.ttl)
-        found += _derived(view, comparable, key, at, rows, (label, row))
-        n_values += len(frame) * len(comparable)
+        found += _derived(view, pairs, key, at, rows, (label, row))
+        n_values += len(frame) * len(pairs)
         late, note = _on_files(lake, view, history, label, row, at)
         found += late
         notes += note
@@ -202,29 +202,8 @@ def _gold(lake: Lake, view: GoldView, version: int | None, entities: "pd.Series[
     return version, table.to_table(columns=have, filter=where)
 
 
-def _comparable(
-    view: GoldView, frame: pd.DataFrame, features: Sequence[str], history: pa.Table
-) -> tuple[dict[str, tuple[Any, Any]], list[str]]:
-    """({feature: (numbers of the dataset, numbers of the gold rows)}, features that are no numbers or not declared)."""
-    types = {f.name: f.type for f in view.features}
-    pairs: dict[str, tuple[Any, Any]] = {}
-    left_out = []
-    for feature in features:
-        column = frame[f"{view.name}{SEPARATOR}{feature}"]
-        if types.get(feature) not in ("double", "int", "bigint", "boolean") or feature not in history.column_names:
-            left_out.append(feature)
-            continue
-        # A text where a number was declared becomes missing, and so differs from what was known.
-        numbers = pd.to_numeric(column.astype(object) if column.dtype == bool else column, errors="coerce")
-        pairs[feature] = (
-            numbers.to_numpy(dtype=float, na_value=np.nan),
-            history[feature].cast(pa.float64()).to_numpy(),
-        )
-    return pairs, left_out
-
-
 def _derived(
-    view: GoldView, pairs: Mapping[str, tuple[Any, Any]], key: Ints, at: Ints, rows: Moments, won: tuple[Ints, Ints]
+    view: GoldView, pairs: Pairs, key: Ints, at: Ints, rows: Moments, won: tuple[Ints, Ints]
 ) -> list[pd.DataFrame]:
     found = []
     for feature, (values, of_rows) in pairs.items():

@@ -4,6 +4,8 @@ A gold row names the files of the facts that it rests on. It cannot have been kn
 row of the same entity that could be known. That bound needs no recomputation: one scan of silver by file.
 """
 
+from typing import Any
+
 import deltalake
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,9 @@ SPECIMEN = "specimen"
 DELAY = "reporting_delay_days"
 NOTHING = -(2**62)
 """Where no file could be held against silver: known from ever, and yet a time that others can be taken from."""
-_TIME = pa.timestamp("us", tz="UTC")
+_NONE = pa.table(
+    {"entity": pa.array([], pa.string()), "file_id": pa.array([], pa.string()), "us": pa.array([], pa.int64())}
+)
 
 
 def rests_on(lake: Lake, view: GoldView, gold: pa.Table) -> tuple[Ints, list[str]]:
@@ -40,15 +44,12 @@ def rests_on(lake: Lake, view: GoldView, gold: pa.Table) -> tuple[Ints, list[str
     if not pairs.num_rows:
         return since, []
     tables = [name for name in view.inputs if delta.exists(lake.silver(name))]
-    first = _first_said(lake, view.join_key, tables, pc.unique(files))
-    import duckdb
-
-    with duckdb.connect() as db:
-        db.register("pairs", pairs)
-        db.register("first", first)
-        judged = db.sql(
-            "SELECT r, max(us) AS us, count(*) AS files FROM pairs JOIN first USING (entity, file_id) GROUP BY r"
-        ).to_arrow_table()
+    first = _first_said(lake, view.join_key, tables, pc.unique(pairs["entity"]), pc.unique(files))
+    judged = _query(
+        "SELECT r, max(us) AS us, count(*) AS files FROM pairs JOIN first USING (entity, file_id) GROUP BY r",
+        pairs=pairs,
+        first=first,
+    )
     since[judged["r"].to_numpy()] = judged["us"].to_numpy()
     unknown = pairs.num_rows - (pc.sum(judged["files"]).as_py() or 0)
     if not unknown:
@@ -59,55 +60,61 @@ def rests_on(lake: Lake, view: GoldView, gold: pa.Table) -> tuple[Ints, list[str
     ]
 
 
-def _first_said(lake: Lake, key: str, tables: list[str], files: pa.Array) -> pa.Table:
+def _first_said(lake: Lake, key: str, tables: list[str], entities: pa.Array, files: pa.Array) -> pa.Table:
     """entity, file_id, us: when a file's first row of an entity could be known, over some silver tables."""
+    parts = [_NONE]
+    drawn = _drawn(lake) if SPECIMEN in tables else None
+    for name in tables:
+        columns = [c.name for c in TABLES[name].all_columns]
+        if key in columns:
+            where = pc.field("file_id").isin(files) & pc.field(key).isin(entities)
+            first = (
+                f"SELECT {key} AS entity, file_id, min(greatest(event_time, known_time)) AS us FROM rows GROUP BY ALL"
+            )
+            parts.append(_query(first, rows=_scan(lake, name, [key, "file_id", "event_time", "known_time"], where)))
+        elif SAMPLE in columns and drawn is not None:
+            results = _scan(lake, name, [SAMPLE, "file_id", "known_time", DELAY], pc.field("file_id").isin(files))
+            # A result is known when it was reported, else after its delay; never before its specimen was.
+            reported = f"coalesce(epoch_us(known_time), collected + CAST({DELAY} * 86400e6 AS BIGINT))"
+            joined = (
+                f"SELECT patient AS entity, file_id, min(greatest(us, {reported})) AS us FROM rows "
+                f"JOIN drawn USING ({SAMPLE}) GROUP BY ALL"
+            )
+            parts.append(_query(joined, rows=results, drawn=drawn))
+    whole = pa.concat_tables([_whole(part) for part in parts])
+    return _query(
+        "SELECT entity, file_id, min(us) AS us FROM whole WHERE entity IS NOT NULL AND us IS NOT NULL GROUP BY ALL",
+        whole=whole,
+    )
+
+
+def _drawn(lake: Lake) -> pa.Table:
+    """sample_id, patient, collected and us (when the first row of the specimen could be known), in microseconds."""
+    rows = _scan(lake, SPECIMEN, [SAMPLE, "patient_id", "collected_time", "known_time"], None)
+    return _query(
+        f"SELECT {SAMPLE}, patient_id AS patient, min(epoch_us(collected_time)) AS collected,"
+        " min(epoch_us(greatest(collected_time, known_time))) AS us FROM rows GROUP BY ALL",
+        rows=rows,
+    )
+
+
+def _scan(lake: Lake, table: str, columns: list[str], where: Any) -> pa.RecordBatchReader:
+    """Rows of a silver table as a stream: minutes of monitors are many, and few of them are ever in memory."""
+    dataset = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_dataset()
+    return dataset.scanner(columns=columns, filter=where).to_reader()
+
+
+def _query(sql: str, **tables: pa.Table | pa.RecordBatchReader) -> pa.Table:
     import duckdb
 
     with duckdb.connect() as db:
-        drawn = pa.table(
-            {SAMPLE: pa.array([], pa.string()), "patient": pa.array([], pa.string()), "us": pa.array([], pa.int64())}
-        )
-        if SPECIMEN in tables:
-            specimen = _rows(lake, SPECIMEN, [SAMPLE, "patient_id", "collected_time", "known_time"], None)
-            db.register("specimen_rows", specimen)
-            drawn = db.sql(
-                f"SELECT {SAMPLE}, patient_id AS patient, min(collected_time) AS collected,"
-                f" min(greatest(collected_time, known_time)) AS us FROM specimen_rows GROUP BY ALL"
-            ).to_arrow_table()
-        db.register("drawn", drawn)
-        parts = []
-        for number, name in enumerate(tables):
-            columns = [c.name for c in TABLES[name].all_columns]
-            if key in columns:
-                db.register(f"t{number}", _rows(lake, name, [key, "file_id", "event_time", "known_time"], files))
-                parts.append(f"SELECT {key} AS entity, file_id, greatest(event_time, known_time) AS us FROM t{number}")
-            elif SAMPLE in columns and SPECIMEN in tables:
-                db.register(f"t{number}", _rows(lake, name, [SAMPLE, "file_id", "known_time", DELAY], files))
-                # A result is known when it was reported, else after its delay; never before its specimen was.
-                reported = f"coalesce(known_time, collected + CAST({DELAY} * 86400e6 AS BIGINT))"
-                parts.append(
-                    f"SELECT patient AS entity, file_id, greatest(us, {reported}) AS us FROM t{number} "
-                    f"JOIN drawn USING ({SAMPLE})"
-                )
-        if not parts:
-            return pa.table(
-                {
-                    "entity": pa.array([], pa.string()),
-                    "file_id": pa.array([], pa.string()),
-                    "us": pa.array([], pa.int64()),
-                }
-            )
-        return db.sql(
-            f"SELECT entity, file_id, min(us) AS us FROM ({' UNION ALL '.join(parts)}) "
-            "WHERE entity IS NOT NULL AND us IS NOT NULL GROUP BY ALL"
-        ).to_arrow_table()
+        for name, table in tables.items():
+            db.register(name, table)
+        return db.sql(sql).to_arrow_table()
 
 
-def _rows(lake: Lake, table: str, columns: list[str], files: pa.Array | None) -> pa.Table:
-    """Columns of a silver table, of some files, times as whole microseconds: DuckDB's zones need an extension."""
-    where = None if files is None else pc.field("file_id").isin(files)
-    rows = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_dataset().to_table(columns=columns, filter=where)
-    for number, name in enumerate(columns):
-        if pa.types.is_timestamp(rows.schema.field(name).type):
-            rows = rows.set_column(number, name, rows[name].cast(_TIME).cast(pa.int64()))
-    return rows
+def _whole(part: pa.Table) -> pa.Table:
+    """Times as whole microseconds, and texts of one type, so that parts can be put together."""
+    us = part["us"]
+    us = us.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()) if pa.types.is_timestamp(us.type) else us
+    return pa.table([part["entity"].cast(pa.string()), part["file_id"].cast(pa.string()), us], _NONE.schema)

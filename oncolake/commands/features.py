@@ -161,7 +161,8 @@ def _print_frame(frame: "pd.DataFrame") -> None:
 
 def _print_entity(lake: Lake, service: str, entity: str, frame: "pd.DataFrame") -> None:
     """The features of one entity, with how those that are numbers came to be what they are."""
-    from features.catalogue import NUMBERS, history
+    from features.catalogue import history
+    from features.comparable import NUMBERS
     from features.store.services import SERVICES
     from features.tables import VIEWS
 

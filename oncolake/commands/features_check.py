@@ -70,7 +70,8 @@ def drift(dataset: DatasetArgument, lake: LakeOption = None, as_json: JsonOption
     """How far the features of a training set are from what is known of everyone now."""
     import pandas as pd
 
-    from features.catalogue import NUMBERS, current
+    from features.catalogue import current
+    from features.comparable import NUMBERS
     from features.leakage import feature_columns
     from features.statistics import Drift, drifts
     from features.tables import VIEWS

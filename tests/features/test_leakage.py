@@ -121,7 +121,7 @@ def test_it_is_held_against_the_versions_that_were_read(lake: Lake) -> None:
 def test_columns_that_cannot_be_derived_are_noted(lake: Lake) -> None:
     report = check(lake, frame(("a", 10, {KARNOFSKY: 90.0, "clinical_profile__mine": 1.0, "gait__speed": 1.0})))
     assert report.is_clean
-    assert "Not compared, as not declared or no single numbers: mine of clinical_profile." in report.notes
+    assert "Not declared, or not kept as it was, and so not compared: mine of clinical_profile." in report.notes
     assert "There is no feature view gait; its 1 columns were not derived again." in report.notes
 
 
@@ -139,6 +139,26 @@ def test_columns_that_cannot_be_derived_are_noted(lake: Lake) -> None:
 def test_frames_that_cannot_be_checked_are_refused(lake: Lake, change: Any, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         check(lake, change(frame(*KNOWN)))
+
+
+def test_whole_panels_and_texts_are_compared_too(tmp_path: Path) -> None:
+    """An array that differs in one protein is another, and one that comes later is a future event."""
+    lake = Lake.at(tmp_path)
+    for n, panel in ((0, [7.0, 1.5]), (9, [7.0, 2.5])):
+        row: dict[str, object] = {"patient_id": "a", "event_time": day(n), "known_time": day(n), "file_ids": ["x"]}
+        write_gold(lake, "olink_profile", row | {"analytes": ["CCL2", "IL6"], "baseline_npx": panel})
+    names, npx = "olink_profile__analytes", "olink_profile__baseline_npx"
+    labels = frame(("a", 3, {}), ("a", 9, {}), ("b", 3, {}))
+    panels = [np.array([7.0, 1.5]), [7.0, 2.5], None]
+    honest = labels.assign(**{names: [["CCL2", "IL6"], np.array(["CCL2", "IL6"], object), None], npx: panels})
+    report = check(lake, honest)
+    assert report.is_clean
+    assert report.n_values == 6
+    (found,) = check(lake, honest.assign(**{npx: [panels[1], panels[1], None]})).findings.to_dict("records")
+    assert (found["kind"], found["feature"], found["row"]) == ("future event", "baseline_npx", 0)
+    assert found["early_s"] == 6 * 86_400
+    as_text = check(lake, honest.assign(**{npx: ["[7.0 1.5]", "[7.0 2.5]", None]}))
+    assert any("not kept as it was, and so not compared: baseline_npx" in note for note in as_text.notes)
 
 
 def test_values_expire_with_their_view(tmp_path: Path) -> None:
