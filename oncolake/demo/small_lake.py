@@ -6,7 +6,7 @@ each instant at which anything became known. The other views of a patient are th
 the pipeline: nothing is read from files, and nothing is measured but the true values.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -58,14 +58,15 @@ def build(folder: Path, n_patients: int = 90, seed: int = 20260101) -> Lake:
     _silver(lake, "patient", [_person(i, p) for i, p in named])
     _silver(lake, "treatment", [row for i, p in named for row in _fractions(i, p)])
     _silver(lake, "outcome", [row for i, p in named for row in _outcomes(i, p)])
-    made: Mapping[str, Callable[[Patient], Iterable[dict[str, Any]]]] = {
+    made: dict[str, Callable[[Patient], Iterable[dict[str, Any]]]] = {
         "clinical_profile": lambda p: _snapshots(_clinical_facts(p), _latest),
         "cytokine_kinetics": lambda p: _snapshots(_blood_facts(p, seed), _kinetics(p)),
     }
     for view in VIEWS.values():
         if view.entity == "patient":
-            rows_of = made.get(view.name, lambda p: ())
-            _gold(lake, view, [{"patient_id": i} | row for i, p in named for row in rows_of(p)])
+            rows_of = made.get(view.name)
+            rows = [{"patient_id": i} | row for i, p in named for row in rows_of(p)] if rows_of else []
+            _gold(lake, view, rows)
     return lake
 
 

@@ -62,6 +62,17 @@ def known_then(lake: Lake, n: float) -> pd.DataFrame:
     return asked.assign(clinical_profile__karnofsky=kps.reindex(asked["patient_id"]).to_numpy())
 
 
+def _save(lake: Lake, name: str, asked: pd.DataFrame) -> None:
+    """A dataset saved as Feast saves them."""
+    from features.delta_source import DeltaStorage
+    from features.store.repository import open_store
+
+    store = open_store(lake)
+    job = store.get_historical_features(asked, features=["clinical_profile:karnofsky"], full_feature_names=True)
+    with pytest.warns(RuntimeWarning, match="experimental"):  # Feast's own word for saved datasets
+        store.create_saved_dataset(job, name, DeltaStorage(f"saved/{name}"))
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
     """Runs `oncolake features ...` in this process on a terminal of 80 columns: exit code, output, errors."""
@@ -232,6 +243,9 @@ def test_get_writes_what_check_needs_and_shows_histories(run: Any, tmp_path: Pat
     assert "▁█" in out  # IL6 from 4 to 16 pg/mL
     code, out, _ = run("get", "overall_survival_v1", "--entity", "a", "--lake", lake.root, "--json")
     assert json.loads(out)[0]["cytokine_kinetics__il6_last_pg_per_ml"] == 16
+    _save(lake, "two_patients", asked.assign(event_timestamp=pd.to_datetime(asked["event_timestamp"], utc=True)))
+    code, out, _ = run("check", "two_patients", "--lake", lake.root)
+    assert (code, out.split(":")[0]) == (0, "Nothing in two_patients was ahead of its time")
     code, _, err = run("check", "no_such_dataset", "--lake", lake.root)
     assert code == 2
     assert "is no file, no saved dataset and no run id" in err

@@ -12,6 +12,7 @@ from features.retrieval import Retrieved, retrieve
 from features.store.repository import apply
 from infra.errors import UsageError
 from infra.lake import Lake
+from oncolake.commands.features_check import open_dataset
 from tests.features.gold_lake import write_gold
 from tests.training import synthetic
 from training.rebuild import rebuild
@@ -85,6 +86,7 @@ def test_a_run_is_built_again_to_the_last_bit_after_the_lake_went_on(lake: Lake,
     synthetic.write(lake, "outcome", [synthetic.outcome("patient001", "OS", 999, assessment="later", is_event=True)])
     again = rebuild(lake, runs[0].run_id[:12])
     assert again.is_unchanged
+    assert open_dataset(lake, runs[0].run_id).name == again.name == f"run {runs[0].run_id[:8]} of overall_survival"
     assert check(lake, again.frame, versions=again.table_versions).is_clean
     newest = check(lake, again.frame)
     assert set(newest.findings["feature"]) >= {"karnofsky"}
