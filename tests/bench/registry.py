@@ -3,6 +3,7 @@
 from tests.bench import (
     cold_start,
     dicom_headers,
+    feature_leakage,
     gate,
     memory,
     one_new_file,
@@ -21,5 +22,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         one_new_file.BENCHMARK,
         memory.BENCHMARK,
         cold_start.BENCHMARK,
+        feature_leakage.BENCHMARK,
     )
 }
