@@ -53,6 +53,7 @@ class GoldView:
     ttl: how long after its event a row may still be used; None: without end.
     looks_back: how far before its event the inputs of a row may lie; None: a row rests on all facts of its entity.
         A limit lets an incremental build compute some days of an entity without the others.
+    modality, owner: what kind of data it is of, and who answers for its definitions; for people who search.
     """
 
     name: str
@@ -63,6 +64,8 @@ class GoldView:
     build: Callable[[Silver], "DataFrame"]
     ttl: timedelta | None = None
     looks_back: timedelta | None = None
+    modality: str = "other"
+    owner: str = "oncolake"
 
     def __post_init__(self) -> None:
         names = self.columns

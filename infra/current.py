@@ -21,6 +21,13 @@ def silver_versions(lake: Lake, table_names: Iterable[str]) -> dict[str, int]:
     return {name: int(_open(lake, name, None).version()) for name in table_names}
 
 
+def pinned_or_newest(lake: Lake, table_names: Iterable[str], pinned: Mapping[str, int] | None) -> dict[str, int]:
+    """The version that `pinned` names for each table, else the one at which it stands now; raises as these do."""
+    names = list(table_names)
+    newest = silver_versions(lake, [name for name in names if name not in (pinned or {})])
+    return {name: newest[name] if name in newest else (pinned or {})[name] for name in names}
+
+
 def current_arrow(
     lake: Lake, table_name: str, version: int | None = None, *, where: Mapping[str, str] | None = None
 ) -> pa.Table:

@@ -28,11 +28,17 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, default=str, indent=2) + "\n")
 
 
-def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
-    """A table; columns whose index is in `right` hold numbers. Where output is no terminal it is as wide as needed."""
+def print_table(
+    title: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+) -> None:
+    """A table; columns whose index is in `right` hold numbers, and those in `whole` are not folded to fit."""
     table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="bold", expand=False)
     for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i in right else "left", overflow="fold")
+        table.add_column(name, justify="right" if i in right else "left", overflow="fold", no_wrap=i in whole)
     for row in rows:
         table.add_row(*map(_cell, row))
     out.print(table)

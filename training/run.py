@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import UsageError
+from infra.errors import OncolakeError, UsageError
 from infra.lake import Lake
 from training.lineage import Retrieval
 from training.task import PREDICTION_TIME, SITE, Candidate, Task
@@ -17,12 +17,20 @@ from training.tracking import FINGERPRINT, PREDICTIONS, LoggedRun, Recorder, Tra
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.leakage import Report
     from training.dataset import Dataset
     from training.evaluate import Estimate, Evaluation
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, steps done, steps in all)."""
 Retrieve = Callable[[Lake, str, "pd.DataFrame"], Retrieval]
+Check = Callable[[Lake, Retrieval], "Report"]
+"""The leakage test of a retrieved training set."""
+LEAKAGE = "leakage.json"
+
+
+class LeakageError(OncolakeError):
+    """The training set knew what could not be known at the time of its labels."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ def train(
     permute: bool = False,
     progress: Progress | None = None,
     retrieve: Retrieve | None = None,
+    check: Check | None = None,
 ) -> list[RunSummary]:
     """One run for each candidate of a task, the trivial baseline first.
 
@@ -57,8 +66,10 @@ def train(
     of the same training is answered with that run. Runs that a killed process left open are marked interrupted and
     done again. permute: shuffle targets within sites, to see what chance looks like here.
     retrieve: how features are fetched; default `features.retrieval.retrieve`.
+    check: the leakage test of what was fetched; default `features.leakage.check` at the versions that were read.
 
-    Raises UsageError on an unknown task, a cohort too small, or data that cannot be pinned, before any run exists.
+    Raises UsageError on an unknown task, a cohort too small, or data that cannot be pinned, and LeakageError on data
+    that knew what could not be known, before any run exists.
     """
     from training.dataset import assemble, permuted, require_enough
 
@@ -70,8 +81,13 @@ def train(
     if not len(labels.frame):
         raise UsageError(f"No row meets the cohort rule of {task.name}: {task.cohort}")
     tell("features", 1, total)
-    dataset = assemble(task, labels, (retrieve or _retrieve)(lake, task.service, labels.frame))
+    retrieved = (retrieve or _retrieve)(lake, task.service, labels.frame)
+    dataset = assemble(task, labels, retrieved)
     require_enough(dataset, folds)
+    tell("leakage test", 1, total)
+    leakage = (check or _check)(lake, retrieved)
+    if not leakage.is_clean:
+        raise LeakageError(f"{leakage.sentence(f'the training set of {task.name}')[:-1]}; nothing was trained.")
     tracker = Tracker(lake)
     fingerprint = _fingerprint(dataset.lineage.digest, dataset.lineage.definitions_hash, folds, seed, permute)
     done = {run.tags["model"]: run for run in tracker.finished(task.name, f"tags.{FINGERPRINT} = '{fingerprint}'")}
@@ -79,7 +95,9 @@ def train(
         tracker.mark_interrupted(task.name, fingerprint)
     if permute:
         dataset = permuted(dataset, seed)
-    training = _Training(tracker, dataset, n_folds=folds, seed=seed, is_permuted=permute, fingerprint=fingerprint)
+    training = _Training(
+        tracker, dataset, leakage, n_folds=folds, seed=seed, is_permuted=permute, fingerprint=fingerprint
+    )
     summaries = []
     for number, candidate in enumerate(task.candidates):
         tell(candidate.name, number + 2, total)
@@ -107,12 +125,21 @@ class _Training:
     """One training of a task: its folds and its reference are made once, whichever candidates are still to do."""
 
     def __init__(
-        self, tracker: Tracker, dataset: "Dataset", *, n_folds: int, seed: int, is_permuted: bool, fingerprint: str
+        self,
+        tracker: Tracker,
+        dataset: "Dataset",
+        leakage: "Report",
+        *,
+        n_folds: int,
+        seed: int,
+        is_permuted: bool,
+        fingerprint: str,
     ) -> None:
         from training.evaluate import folds_of
 
         self.tracker = tracker
         self.dataset = dataset
+        self.leakage = leakage
         self.seed = seed
         self.is_permuted = is_permuted
         self.fingerprint = fingerprint
@@ -150,6 +177,7 @@ class _Training:
 
         dataset = self.dataset
         recorder.lineage(dataset.lineage)
+        recorder.json(LEAKAGE, self.leakage.as_json())
         evaluation = self.evaluation(candidate)
         columns = candidate.uses(list(dataset.features.columns))
         model, chosen = fit_rows(dataset, candidate, np.arange(len(dataset.labels)), self.seed)
@@ -177,6 +205,7 @@ class _Training:
             "digest": lineage.digest,
             "definitions_hash": lineage.definitions_hash,
             FINGERPRINT: self.fingerprint,
+            "leakage": f"none in {self.leakage.n_values} values",
             "mlflow.note.content": candidate.description,
             "mlflow.source.name": "oncolake train",
             **{f"delta.{view}": str(version) for view, version in lineage.table_versions.items()},
@@ -249,6 +278,12 @@ def _retrieve(lake: Lake, service: str, labels: "pd.DataFrame") -> Retrieval:
     from features.retrieval import retrieve
 
     return retrieve(lake, service, labels)
+
+
+def _check(lake: Lake, retrieved: Retrieval) -> "Report":
+    from features.leakage import check
+
+    return check(lake, retrieved.frame, versions=retrieved.table_versions)
 
 
 def _fingerprint(digest: str, definitions_hash: str, folds: int, seed: int, permute: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,12 @@ class Labels:
     table_versions: Mapping[str, int]
     file_ids: tuple[str, ...]
     flow: Mapping[str, int]
+
+
+class BuildLabels(Protocol):
+    """Labels of a lake. versions: silver table -> Delta version, to build old labels again; default: the newest."""
+
+    def __call__(self, lake: "Lake", *, versions: Mapping[str, int] | None = None) -> Labels: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Task:
     kind: Kind
     entity: str
     service: str
-    build_labels: Callable[["Lake"], Labels]
+    build_labels: BuildLabels
     primary_metric: str
     reference: str
     candidates: tuple[Candidate, ...]

@@ -66,7 +66,8 @@ def feature_view(view: GoldView, entity: Entity) -> FeatureView:
             description=view.description,
         ),
         description=view.description,
-        tags={"inputs": ", ".join(view.inputs)},
+        tags={"inputs": ", ".join(view.inputs), "modality": view.modality},
+        owner=view.owner,
     )
 
 

@@ -63,4 +63,6 @@ view = GoldView(
         ),
     ),
     build=build,
+    modality="mutations",
+    owner="genomics",
 )

@@ -120,4 +120,6 @@ view = GoldView(
         Feature("has_corticosteroid", "boolean", "Whether a corticosteroid was given so far.", DEFINITION, _GIVEN),
     ),
     build=build,
+    modality="clinical",
+    owner="clinical data",
 )

@@ -147,4 +147,6 @@ view = GoldView(
         for suffix, (type_, unit, text) in _COURSE.items()
     ),
     build=build,
+    modality="cytokine",
+    owner="laboratory",
 )

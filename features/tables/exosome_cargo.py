@@ -85,6 +85,7 @@ def _samples(readings: DataFrame) -> DataFrame:
 
 view = GoldView(
     name="exosome_cargo",
+    modality="exosome",
     entity="patient",
     description="Markers of vesicles in blood before and during treatment, as arrays in the order of markers.",
     inputs=("exosome_cargo", "specimen", "treatment"),

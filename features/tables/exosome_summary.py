@@ -120,4 +120,6 @@ view = GoldView(
         for name, (type_, unit, text) in _FEATURES.items()
     ),
     build=build,
+    modality="exosome",
+    owner="laboratory",
 )

@@ -79,4 +79,6 @@ view = GoldView(
         ),
     ),
     build=build,
+    modality="imaging",
+    owner="imaging",
 )

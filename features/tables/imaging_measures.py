@@ -96,6 +96,7 @@ def _scans(measured: DataFrame) -> DataFrame:
 
 view = GoldView(
     name="imaging_measures",
+    modality="imaging",
     entity="patient",
     description="Measures of regions of scans at baseline and in the last scan, as arrays in the order of measures.",
     inputs=("imaging_measurement", "imaging_series", "treatment"),

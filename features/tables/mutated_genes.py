@@ -74,6 +74,7 @@ def build(silver: Silver) -> DataFrame:
 
 view = GoldView(
     name="mutated_genes",
+    modality="mutations",
     entity="patient",
     description="Somatic mutations by gene, as arrays in the order of genes. Not sequenced is missing; none is empty.",
     inputs=("variant", "sequenced_sample", "specimen"),

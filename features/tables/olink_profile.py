@@ -109,4 +109,6 @@ view = GoldView(
         ),
     ),
     build=build,
+    modality="cytokine",
+    owner="laboratory",
 )

@@ -38,6 +38,7 @@ def build(silver: Silver) -> DataFrame:
 
 view = GoldView(
     name="treatment_times",
+    modality="clinical",
     entity="patient",
     description="When each kind of treatment began first and last, of what was given and known so far.",
     inputs=("treatment",),

@@ -160,4 +160,6 @@ view = GoldView(
         ),
     ),
     build=build,
+    modality="vitals",
+    owner="monitoring",
 )

@@ -2,20 +2,29 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.errors import UsageError
+from infra.lake import Lake
 from oncolake import show
-from oncolake.commands import features_audit
+from oncolake.commands import features_audit, features_catalogue, features_check
 from oncolake.commands.options import JsonOption, LakeOption, lazy_session, load_settings, open_lake
+from oncolake.sparks import sparkline
 
 if TYPE_CHECKING:
     import pandas as pd
 
+PAGE = 80
+"""Columns of a terminal that a frame is cut to; the rest of it is in --json and --out."""
+CELL = 12
+
 features = typer.Typer(help="Feature tables, and features as they could have been known.", no_args_is_help=True)
+features_catalogue.register(features)
+features_check.register(features)
 features.command()(features_audit.audit)
 
 
@@ -107,10 +116,14 @@ def get(
     where = open_lake(lake, settings)
     if (labels is None) == (not entity):
         raise UsageError("Give either --labels FILE (as of label times) or --entity ID (online).")
+    provenance = None
     if labels is not None:
+        from features.datasets import Provenance
         from features.retrieval import retrieve
 
-        frame = retrieve(where, service, _read_labels(labels)).frame
+        got = retrieve(where, service, _read_labels(labels))
+        frame = got.frame
+        provenance = Provenance(got.service, got.table_versions, got.digest, got.definitions_hash)
     else:
         from features.store.repository import get_online
         from features.store.services import join_key
@@ -119,9 +132,13 @@ def get(
         rows = [{key: value} for value in entity or []]
         frame = get_online(where, service, rows, online=settings.online_store)
     if out is not None:
-        frame.to_parquet(out, index=False) if out.suffix == ".parquet" else frame.to_csv(out, index=False)
+        from features.datasets import write
+
+        write(out, frame, provenance)
     if as_json:
         show.print_json(frame.to_dict(orient="records"))
+    elif entity is not None and len(entity) == 1:
+        _print_entity(where, service, entity[0], frame)
     else:
         _print_frame(frame)
 
@@ -148,12 +165,49 @@ def _read_labels(path: Path) -> "pd.DataFrame":
     return frame
 
 
-def _print_frame(frame: "pd.DataFrame", most: int = 8) -> None:
-    """Features down, label rows across: a hundred features do not fit side by side."""
-    head = frame.head(most).T
-    rows = [(str(name), *(_short(v) for v in values)) for name, values in zip(head.index, head.to_numpy(), strict=True)]
-    show.print_table(f"{len(frame):,} rows, {frame.shape[1]} columns", ("", *(f"row {i}" for i in head.columns)), rows)
+def _print_frame(frame: "pd.DataFrame") -> None:
+    """Features down, and as many label rows across as fit: a hundred features do not fit side by side."""
+    names = [_stacked(str(name)) for name in frame.columns]
+    widest = max((len(part) for name in names for part in name.split("\n")), default=0)
+    head = frame.head(max(1, (PAGE - widest - 4) // (CELL + 3)))
+    cells = [[_short(v) for v in head[column]] for column in frame.columns]
+    rows = [(name, *row) for name, row in zip(names, cells, strict=True)]
+    shown = "" if len(head) == len(frame) else f", the first {len(head)} shown"
+    title = f"{len(frame):,} rows, {frame.shape[1]} columns{shown}"
+    show.print_table(title, ("", *(f"row {i}" for i in range(len(head)))), rows)
+
+
+def _print_entity(lake: Lake, service: str, entity: str, frame: "pd.DataFrame") -> None:
+    """The features of one entity, with how those that are numbers came to be what they are."""
+    from features.catalogue import history
+    from features.comparable import NUMBERS
+    from features.store.services import SERVICES
+    from features.tables import VIEWS
+
+    lines = []
+    for name in SERVICES[service]:
+        view = VIEWS[name]
+        features = [f for f in view.features if f"{name}__{f.name}" in frame]
+        drawn = [f.name for f in features if f.type in NUMBERS]
+        past = history(lake, view, entity, drawn)
+        for f in features:
+            line = sparkline(past[f.name].tolist()) if f.name in drawn else ""
+            lines.append((_stacked(f"{name}__{f.name}"), _short(frame[f"{name}__{f.name}"].iloc[0]), f.unit, line))
+    title = f"{service}: what was known when the online store was filled, and what is known since"
+    show.print_table(title, ("", "online", "unit", "history"), lines, right=(1,))
+
+
+def _stacked(column: str) -> str:
+    """`view__feature` on two lines."""
+    return column.replace("__", "\n__", 1)
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    import pandas as pd
+
+    if isinstance(value, float):
+        return "" if isnan(value) else f"{value:.4g}"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}\n{value:%H:%M:%S}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"

@@ -5,6 +5,7 @@ from tests.bench import (
     dicom_headers,
     feature_first,
     feature_history,
+    feature_leakage,
     feature_retrieval,
     feature_spark,
     feature_volume,
@@ -35,5 +36,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         feature_spark.BENCHMARK,
         wide_omics.BENCHMARK,
         online_read.BENCHMARK,
+        feature_leakage.BENCHMARK,
     )
 }

@@ -20,8 +20,9 @@ from oncolake.commands.ingestion import print_report
 KEY = "5a" * 32
 COMMANDS = (
     "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
-    "features build", "features apply", "features materialize", "features get", "features audit", "train",
-    "runs", "runs compare", "trace", "pseudonym", "ui", "maintain", "schedule",
+    "features build", "features apply", "features materialize", "features get", "features list", "features describe",
+    "features check", "features drift", "features audit", "train", "runs", "runs compare",
+    "trace", "pseudonym", "ui", "maintain", "schedule",
 )  # fmt: skip
 
 

@@ -27,12 +27,18 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def survival(lake: Lake) -> dict[str, RunSummary]:
-    return {r.model: r for r in train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve)}
+    return {
+        r.model: r
+        for r in train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+    }
 
 
 @pytest.fixture(scope="module")
 def response(lake: Lake) -> dict[str, RunSummary]:
-    return {r.model: r for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve)}
+    return {
+        r.model: r
+        for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+    }
 
 
 def test_the_planted_effect_is_found_and_the_baseline_is_chance(survival: dict[str, RunSummary]) -> None:
@@ -54,7 +60,9 @@ def test_response_is_found_too(response: dict[str, RunSummary]) -> None:
 
 
 def test_permuted_labels_are_chance(lake: Lake, survival: dict[str, RunSummary]) -> None:
-    runs = train(lake, "overall_survival", folds=3, permute=True, retrieve=synthetic.retrieve)
+    runs = train(
+        lake, "overall_survival", folds=3, permute=True, retrieve=synthetic.retrieve, check=synthetic.unchecked
+    )
     by_model = {r.model: r for r in runs}
     assert all(r.is_permuted and r.is_new for r in runs)
     metrics = by_model["survival_forest"].metrics
@@ -62,7 +70,7 @@ def test_permuted_labels_are_chance(lake: Lake, survival: dict[str, RunSummary])
 
 
 def test_training_again_makes_no_new_runs(lake: Lake, survival: dict[str, RunSummary]) -> None:
-    again = train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve)
+    again = train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     assert [(r.run_id, r.is_new) for r in again] == [(r.run_id, False) for r in survival.values()]
 
 
@@ -70,7 +78,10 @@ def test_an_interrupted_run_is_marked_and_only_it_is_done_again(lake: Lake, resp
     tracker = Tracker(lake)
     left = tracker.run(response["boosting"].run_id)
     tracker.client.update_run(left.run_id, status="RUNNING")
-    again = {r.model: r for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve)}
+    again = {
+        r.model: r
+        for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+    }
     assert [m for m, r in again.items() if r.is_new] == ["boosting"]
     assert tracker.client.get_run(left.run_id).info.status == "KILLED"
     assert tracker.run(left.run_id).tags["interrupted"] == "true"
@@ -161,7 +172,7 @@ def test_data_that_cannot_be_pinned_trains_nothing(lake: Lake) -> None:
 
     before = len(Tracker(lake).finished("overall_survival"))
     with pytest.raises(UsageError, match="lacks a digest of the training set and the Delta version of its feature"):
-        train(lake, "overall_survival", seed=9, retrieve=unpinned)
+        train(lake, "overall_survival", seed=9, retrieve=unpinned, check=synthetic.unchecked)
     assert len(Tracker(lake).finished("overall_survival")) == before
 
 
@@ -169,4 +180,4 @@ def test_too_few_patients_is_one_sentence(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     synthetic.cohort(lake, 8)
     with pytest.raises(UsageError, match="patients with the event among 8; 5 folds need at least 10"):
-        train(lake, "overall_survival", retrieve=synthetic.retrieve)
+        train(lake, "overall_survival", retrieve=synthetic.retrieve, check=synthetic.unchecked)

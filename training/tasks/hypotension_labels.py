@@ -4,11 +4,12 @@ No minute is left out because the pressure is low, near the limit or steady, so 
 have shown (Enevoldsen and Vistisen 2022 on what choosing minutes by their outcome does).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from infra.current import current_arrow, silver_versions
+from infra.current import current_arrow, pinned_or_newest
 from infra.lake import Lake
 from training.task import LABEL, PREDICTION_TIME, SITE, Labels
 
@@ -22,15 +23,15 @@ TARGET_MAP = "map_then_mmhg"
 MINUTE_US = 60_000_000
 
 
-def hypotension_labels(lake: Lake, lead_minutes: int) -> Labels:
+def hypotension_labels(lake: Lake, lead_minutes: int, *, versions: Mapping[str, int] | None = None) -> Labels:
     """One row for each case and minute that has a MAP bin now and one `lead_minutes` later.
 
     LABEL: whether the later bin is below 65 mmHg, by definition `hypotension.map_lt65_60s`. PREDICTION_TIME is the
     end of the bin of now. Further columns: GROUP (the patient, or the case where no file names its patient), MAP_NOW
     and TARGET_MAP in mmHg.
     """
-    versions = silver_versions(lake, ["vital_sign"])
-    values = current_arrow(lake, "vital_sign", versions["vital_sign"], where={"signal": "MAP"})
+    read = pinned_or_newest(lake, ["vital_sign"], versions)
+    values = current_arrow(lake, "vital_sign", read["vital_sign"], where={"signal": "MAP"})
     bins = map_bins(values)
     labelled = label_bins(bins, lead_minutes)
     flow = {
@@ -39,7 +40,7 @@ def hypotension_labels(lake: Lake, lead_minutes: int) -> Labels:
         f"of these with MAP {lead_minutes} minutes later": len(labelled),
     }
     files = tuple(sorted(values["file_id"].unique().to_pylist()))
-    return Labels(labelled, versions, files, flow)
+    return Labels(labelled, read, files, flow)
 
 
 def map_bins(values: pa.Table) -> "pd.DataFrame":
