@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from features.arrow_sql import query
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -55,8 +57,6 @@ def winners(key: Ints, at: Ints, rows: Moments, ttl: timedelta | None) -> tuple[
     key, at: of each label the code of its entity and its time in microseconds. ttl: how long after its event a row
     may be used.
     """
-    import duckdb
-
     # With a time-to-live only rows of the same or the last span of that length can matter: an equality to join on.
     reach = None if ttl is None else ttl // _MICROSECOND
     span = NEVER if reach is None else max(reach, 1)
@@ -65,21 +65,22 @@ def winners(key: Ints, at: Ints, rows: Moments, ttl: timedelta | None) -> tuple[
     history = pa.table(
         {"r": np.arange(len(rows.key)), "k": rows.key, "e": rows.event, "n": rows.known, "b": rows.event // span}
     )
-    with duckdb.connect() as db:
-        db.register("labels", labels)
-        db.register("history", history)
-        found = db.sql(f"""
-            WITH asked AS (SELECT l, k, t, b FROM labels UNION ALL SELECT l, k, t, b - 1 FROM labels),
-            event AS (
-                SELECT l, any_value(k) AS k, any_value(t) AS t, max(e) AS e
-                FROM asked JOIN history USING (k, b) WHERE e <= t AND n <= t{young} GROUP BY l
-            ),
-            known AS (
-                SELECT l, any_value(k) AS k, any_value(e) AS e, max(n) AS n
-                FROM event JOIN history USING (k, e) WHERE n <= t GROUP BY l
-            )
-            SELECT l, r FROM known JOIN history USING (k, e, n) ORDER BY l, r
-        """).to_arrow_table()  # fmt: skip
+    found = query(
+        f"""
+        WITH asked AS (SELECT l, k, t, b FROM labels UNION ALL SELECT l, k, t, b - 1 FROM labels),
+        event AS (
+            SELECT l, any_value(k) AS k, any_value(t) AS t, max(e) AS e
+            FROM asked JOIN history USING (k, b) WHERE e <= t AND n <= t{young} GROUP BY l
+        ),
+        known AS (
+            SELECT l, any_value(k) AS k, any_value(e) AS e, max(n) AS n
+            FROM event JOIN history USING (k, e) WHERE n <= t GROUP BY l
+        )
+        SELECT l, r FROM known JOIN history USING (k, e, n) ORDER BY l, r
+        """,
+        labels=labels,
+        history=history,
+    )
     return found["l"].to_numpy(), found["r"].to_numpy()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.arrow_sql import query
 from features.known_then import Ints
 from features.view import FILE_IDS, GoldView
 from infra import delta
@@ -45,7 +46,7 @@ def rests_on(lake: Lake, view: GoldView, gold: pa.Table) -> tuple[Ints, list[str
         return since, []
     tables = [name for name in view.inputs if delta.exists(lake.silver(name))]
     first = _first_said(lake, view.join_key, tables, pc.unique(pairs["entity"]), pc.unique(files))
-    judged = _query(
+    judged = query(
         "SELECT r, max(us) AS us, count(*) AS files FROM pairs JOIN first USING (entity, file_id) GROUP BY r",
         pairs=pairs,
         first=first,
@@ -71,7 +72,7 @@ def _first_said(lake: Lake, key: str, tables: list[str], entities: pa.Array, fil
             first = (
                 f"SELECT {key} AS entity, file_id, min(greatest(event_time, known_time)) AS us FROM rows GROUP BY ALL"
             )
-            parts.append(_query(first, rows=_scan(lake, name, [key, "file_id", "event_time", "known_time"], where)))
+            parts.append(query(first, rows=_scan(lake, name, [key, "file_id", "event_time", "known_time"], where)))
         elif SAMPLE in columns and drawn is not None:
             results = _scan(lake, name, [SAMPLE, "file_id", "known_time", DELAY], pc.field("file_id").isin(files))
             # A result is known when it was reported, else after its delay; never before its specimen was.
@@ -80,9 +81,9 @@ def _first_said(lake: Lake, key: str, tables: list[str], entities: pa.Array, fil
                 f"SELECT patient AS entity, file_id, min(greatest(us, {reported})) AS us FROM rows "
                 f"JOIN drawn USING ({SAMPLE}) GROUP BY ALL"
             )
-            parts.append(_query(joined, rows=results, drawn=drawn))
+            parts.append(query(joined, rows=results, drawn=drawn))
     whole = pa.concat_tables([_whole(part) for part in parts])
-    return _query(
+    return query(
         "SELECT entity, file_id, min(us) AS us FROM whole WHERE entity IS NOT NULL AND us IS NOT NULL GROUP BY ALL",
         whole=whole,
     )
@@ -91,7 +92,7 @@ def _first_said(lake: Lake, key: str, tables: list[str], entities: pa.Array, fil
 def _drawn(lake: Lake) -> pa.Table:
     """sample_id, patient, collected and us (when the first row of the specimen could be known), in microseconds."""
     rows = _scan(lake, SPECIMEN, [SAMPLE, "patient_id", "collected_time", "known_time"], None)
-    return _query(
+    return query(
         f"SELECT {SAMPLE}, patient_id AS patient, min(epoch_us(collected_time)) AS collected,"
         " min(epoch_us(greatest(collected_time, known_time))) AS us FROM rows GROUP BY ALL",
         rows=rows,
@@ -102,15 +103,6 @@ def _scan(lake: Lake, table: str, columns: list[str], where: Any) -> pa.RecordBa
     """Rows of a silver table as a stream: minutes of monitors are many, and few of them are ever in memory."""
     dataset = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_dataset()
     return dataset.scanner(columns=columns, filter=where).to_reader()
-
-
-def _query(sql: str, **tables: pa.Table | pa.RecordBatchReader) -> pa.Table:
-    import duckdb
-
-    with duckdb.connect() as db:
-        for name, table in tables.items():
-            db.register(name, table)
-        return db.sql(sql).to_arrow_table()
 
 
 def _whole(part: pa.Table) -> pa.Table:

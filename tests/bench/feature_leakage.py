@@ -3,7 +3,7 @@
 Label rows are asked at random times of patients with histories of ten rows a view, for every feature of the survival
 service. Ours derives each value of the frame again from the gold tables and holds the features against the labels, as
 every training does before anything is fitted. Beside it stands what fetching the frame took in the same process: a test
-that costs more than the work would not be run. Both read the tables anew; of three runs the fastest counts, for both.
+that takes long would not be run. Both read the tables anew; of three runs the fastest counts, for both.
 """
 
 from pathlib import Path
@@ -95,9 +95,9 @@ def run(bench: Bench) -> list[Figure]:
             f"{labels:,} labels x {features} features: tested",
             f"{measured.seconds:.2f} s",
             f"fetched: {fetching:.2f} s",
-            measured.seconds / fetching,
-            "x",
-            Target("at most", 3),
+            measured.seconds,
+            "s",
+            Target("under", 2),
         ),
         Figure(
             "values derived again, a second",
