@@ -109,7 +109,11 @@ def stop(servers: "Mapping[str, tuple[str, subprocess.Popen[bytes]]]") -> None:
     for _, process in servers.values():
         process.terminate()
     for _, process in servers.values():
-        process.wait(timeout=20)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _free(port: int) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BATCHES = (1, 10, 100)
 FEATURES = tuple(f"f{i:02d}" for i in range(50))
 VIEW, SERVICE = "bench", "bench_v1"
-WARM_UP = 50
+WARM_UP = 10
 
 Read = Callable[[Sequence[str]], dict[str, list[Any]]]
 
@@ -189,7 +189,7 @@ BENCHMARK = Benchmark(
     sizes={
         "tiny": {"entities": 200, "reads": 20},
         "small": {"entities": 2_000, "reads": 300},
-        "full": {"entities": 10_000, "reads": 2_000},
+        "full": {"entities": 10_000, "reads": 1_000},
     },
     run=run,
 )

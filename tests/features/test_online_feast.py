@@ -232,6 +232,7 @@ def test_feast_apply_registers_what_we_register(lake: Lake, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def page(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    pytest.importorskip("grpc_reflection", reason="Feast's page needs grpcio-reflection")
     with feast(lake, tmp_path_factory.mktemp("ui"), "ui") as port:
         yield port
 
