@@ -6,8 +6,8 @@ read the same Parquet files, whose rows lie sorted by key:
 - *DuckDB* and *Polars*: one as-of join for each view by hand, on the event time alone; only the columns needed are
   read. What they look ahead (a row is used before it was reported) is not held against them.
 - *Feast's DuckDB store* on Parquet, through the same call: on one view, beside ours on one view. It joins each label
-  with the whole history of its key, so that its time goes with the rows a key (2,000 at full scale, a thousand patients);
-  `feature_history` shows how.
+  with the whole history of its key, so that its time goes with the rows a key (2,000 at full scale: a thousand
+  patients); `feature_history` shows how.
 
 Of several runs in one process the fastest counts; Feast's own store runs once. Row counts, given values and sums are
 compared with ours on the event time alone.
