@@ -57,6 +57,15 @@ def test_each_label_counts_to_its_own_time(lake: Lake) -> None:
 
 
 @pytest.mark.slow
+def test_days_since_a_scan(lake: Lake) -> None:
+    row = {"patient_id": "a", "event_time": day(1), "known_time": day(3), "last_mr_time": day(1), "file_ids": ["mr"]}
+    write_gold(lake, "imaging_availability", row)
+    labels = pd.DataFrame({"patient_id": ["a", "a"], "event_timestamp": [day(2), day(4)]})
+    job = open_store(lake).get_historical_features(entity_df=labels, features=["imaging_days:since_last_mr_d"])
+    assert job.to_df()["since_last_mr_d"].fillna(-1).tolist() == [-1, 3]  # the report came on day 3
+
+
+@pytest.mark.slow
 def test_online_the_caller_says_when(lake: Lake) -> None:
     materialize(lake, end=day(30))
     rows = [{"patient_id": "a", "event_timestamp": day(30) + timedelta(hours=12)}]
