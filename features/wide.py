@@ -5,7 +5,6 @@ thousands of features: what a store does for each feature it then does twice, an
 have different panels; values are put under their names. No step looks at a single cell in Python.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ class Wide:
     names: list[str]
     values: Values
 
-    def frame(self, prefix: str = "", index: "Sequence[Any] | pd.Index | pd.Series | None" = None) -> "pd.DataFrame":
+    def frame(self, prefix: str = "", index: "list[Any] | pd.Index | pd.Series | None" = None) -> "pd.DataFrame":
         """As a pandas frame over the same memory, columns named `prefix` + name."""
         import pandas as pd
 

@@ -18,7 +18,7 @@ NAMES = ["since_last_fraction_d", "since_first_fraction_d"]
 def test_days_have_fractions_and_are_null_before_any_treatment() -> None:
     inputs = pd.DataFrame({time: [pd.NaT, pd.NaT] for time, _ in TREATMENT_DAYS.values()}, dtype="datetime64[us, UTC]")
     inputs["event_timestamp"] = pd.to_datetime([day(3), day(4)], utc=True)
-    inputs["last_fraction_time"] = pd.to_datetime(["2026-03-03T18:00Z", None], utc=True)
+    inputs["last_fraction_time"] = pd.Series([pd.Timestamp("2026-03-03T18:00Z"), pd.NaT])
     found = treatment_days(inputs)
     assert list(found) == list(TREATMENT_DAYS)
     assert found["since_last_fraction_d"].fillna(-1).tolist() == [0.25, -1]
