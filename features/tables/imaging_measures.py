@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.tables.course import at_baseline, at_last, since_baseline, snapshots_since_treatment, with_baseline
-from features.tables.exosome_cargo import AS_NAMED
+from features.tables.exosome_markers import AS_NAMED
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, measurement_facts
 from features.view import Feature, GoldView, Silver
 from infra.tables.imaging import imaging_measurement

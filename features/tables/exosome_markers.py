@@ -86,7 +86,7 @@ def _samples(readings: DataFrame) -> DataFrame:
 
 
 view = GoldView(
-    name="exosome_cargo",
+    name="exosome_markers",
     entity="patient",
     description="Markers of vesicles in blood before and during treatment, as arrays in the order of markers.",
     inputs=("exosome_cargo", "specimen", "treatment"),
