@@ -95,5 +95,6 @@ def _cut_days(files: Sequence[changes.NamedFile], parts: int) -> list[Cut]:
     if not ordered:
         return []
     up_to = np.cumsum([rows[day] for day in ordered])
-    places = np.searchsorted(up_to, up_to[-1] * np.arange(1, parts) / parts)
-    return [ordered[i] for i in sorted(set(places.tolist())) if i > 0]
+    # A day begins a stretch once those before it hold their part.
+    places = np.searchsorted(up_to, up_to[-1] * np.arange(1, parts) / parts, side="right")
+    return [ordered[i] for i in sorted(set(places.tolist())) if 0 < i < len(ordered)]

@@ -9,7 +9,7 @@ from feast.types import Array, Bool, FeastType, Float64, Int32, Int64, String, U
 from feast.value_type import ValueType
 
 from features.delta_source import DeltaSource
-from features.store.on_demand import ASKED_AT, DAYS_DEFINITION, DAYS_VIEW, TREATMENT_DAYS, treatment_days
+from features.store.on_demand import ASKED_AT, DAYS_VIEWS, DaysView
 from features.store.services import SERVICES
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, GoldView
@@ -71,29 +71,26 @@ def feature_view(view: GoldView, entity: Entity) -> FeatureView:
     )
 
 
-def on_demand(views: dict[str, FeatureView]) -> list[OnDemandFeatureView]:
-    """The views that are counted at retrieval."""
-    days = OnDemandFeatureView(
-        name=DAYS_VIEW,
+def on_demand(days: DaysView, source: FeatureView) -> OnDemandFeatureView:
+    """A Feast view whose features are counted at retrieval."""
+    return OnDemandFeatureView(
+        name=days.name,
         sources=[
-            views["treatment_times"],
+            source[[time for time, _ in days.features.values()]],
             # Label rows have the column anyway; online it is given with the entities.
             RequestSource(name="asked_at", schema=[Field(name=ASKED_AT, dtype=UnixTimestamp)]),
         ],
-        schema=[
-            # Feast compares these with what it infers from a trial run, which has neither descriptions nor tags.
-            Field(name=name, dtype=Float64)
-            for name in TREATMENT_DAYS
-        ],
+        # Feast compares these with what it infers from a trial run, which has neither descriptions nor tags.
+        schema=[Field(name=name, dtype=Float64) for name in days.features],
         # Feast runs this text to have the function back; the name of the definition makes a change of it a change.
         feature_transformation=PandasTransformation(
-            treatment_days, udf_string=f"from {treatment_days.__module__} import treatment_days  # {DAYS_DEFINITION}"
+            days.count,
+            udf_string=f"from {days.count.__module__} import {days.count.__name__}  # {days.definition}",
         ),
         mode="pandas",
-        description="Days since each kind of treatment at the time that is asked about.",
-        tags={"unit": "d", "definition": DAYS_DEFINITION},
+        description=days.description,
+        tags={"unit": "d", "definition": days.definition},
     )
-    return [days]
 
 
 def objects() -> list[Entity | FeatureView | OnDemandFeatureView | FeatureService]:
@@ -107,4 +104,4 @@ def objects() -> list[Entity | FeatureView | OnDemandFeatureView | FeatureServic
         )
         for service, parts in SERVICES.items()
     ]
-    return [*by_name.values(), *views.values(), *on_demand(views), *services]
+    return [*by_name.values(), *views.values(), *(on_demand(d, views[d.source]) for d in DAYS_VIEWS), *services]

@@ -35,6 +35,8 @@ def build(silver: Silver) -> DataFrame:
             for s in SEQUENCES
         ),
         F.max(F.when(is_mr, F.col("field_strength_t"))).alias("field_strength_t"),
+        F.min(mr_time).alias("first_mr_time"),
+        F.max(mr_time).alias("last_mr_time"),
         days(F.max(mr_time), F.min(mr_time)).alias("mr_follow_up_d"),
         days(F.max(mr_time), F.max("first_fraction_time")).alias("last_mr_after_first_fraction_d"),
         distinct_files(),
@@ -67,6 +69,20 @@ view = GoldView(
             DEFINITION,
             ("imaging_series.field_strength_t",),
             "T",
+        ),
+        Feature(
+            "first_mr_time",
+            "timestamp",
+            "When the first MR was acquired; for the days since, imaging_days.",
+            DEFINITION,
+            _SERIES,
+        ),
+        Feature(
+            "last_mr_time",
+            "timestamp",
+            "When the last MR was acquired; for the days since, imaging_days.",
+            DEFINITION,
+            _SERIES,
         ),
         Feature("mr_follow_up_d", "double", "Days from the first MR to the last.", DEFINITION, _SERIES, "d"),
         Feature(

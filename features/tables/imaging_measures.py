@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.tables.course import at_baseline, at_last, since_baseline, snapshots_since_treatment, with_baseline
+from features.tables.exosome_markers import AS_NAMED
 from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, measurement_facts
 from features.view import Feature, GoldView, Silver
 from infra.tables.imaging import imaging_measurement
@@ -109,10 +110,19 @@ view = GoldView(
             _SOURCES[:4],
         ),
         Feature(
-            "baseline", "array<double>", "Values in the last scan not after the first fraction.", DEFINITION, _SOURCES
+            "baseline",
+            "array<double>",
+            "Values in the last scan not after the first fraction.",
+            DEFINITION,
+            _SOURCES,
+            AS_NAMED,
         ),
-        Feature("last", "array<double>", "Values in the last scan that has the measure.", DEFINITION, _SOURCES),
-        Feature("change", "array<double>", "Last less baseline; null before a later scan.", DEFINITION, _SOURCES),
+        Feature(
+            "last", "array<double>", "Values in the last scan that has the measure.", DEFINITION, _SOURCES, AS_NAMED
+        ),
+        Feature(
+            "change", "array<double>", "Last less baseline; null before a later scan.", DEFINITION, _SOURCES, AS_NAMED
+        ),
         Feature(
             "largest_volume_last_ml",
             "double",

@@ -6,10 +6,13 @@ from typing import Any
 import deltalake
 import pytest
 
+from features import layout
 from features.build import BuiltView, build_gold
+from infra import changes
 from infra.errors import UsageError
 from infra.lake import Lake
-from tests.features.silver import specimen, table
+from tests.features.silver import fraction, specimen, table
+from tests.features.test_gold_vitals import value
 from tests.ingestion.lakes import no_session
 
 
@@ -80,6 +83,39 @@ def test_results_that_wait_for_their_specimen_write_no_rows_and_are_found_when_i
     # The sample changes hands: both patients are touched, which is all of them, and the table is built whole.
     moved = add(lambda: spark, "specimen", specimen("u", "p", 1, known=30, file_id="correction"))
     assert (moved.how, moved.entities) == ("full", 2)
+
+
+@pytest.mark.slow
+def test_files_hold_stretches_and_only_those_that_are_touched_are_written(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.at(tmp_path)
+    monkeypatch.setattr(layout, "FILE_BYTES", 1)
+    monkeypatch.setattr(layout, "MOST_FILES", 3)
+    patients = [f"p{i}" for i in range(9)]
+    deltalake.write_deltalake(lake.silver("treatment"), table("treatment", *(fraction(p, 10) for p in patients)))
+    values = [value(1440 * d + m, "MAP", 70 + d, case_id=c) for d in range(6) for m in range(3) for c in "ab"]
+    deltalake.write_deltalake(lake.silver("vital_sign"), table("vital_sign", *values))
+    views = ["treatment_times", "vital_window"]
+    build_gold(lambda: spark, lake, views)
+
+    def spans(view: str, column: str) -> dict[tuple[Any, Any], str]:
+        files = changes.named_files(deltalake.DeltaTable(lake.gold(view)))
+        return {(f.low[column], f.high[column]): f.path for f in sorted(files, key=lambda f: f.low[column])}
+
+    before = spans("treatment_times", "patient_id"), spans("vital_window", "event_time")
+    assert list(before[0]) == [("p0", "p2"), ("p3", "p5"), ("p6", "p8")]
+    assert [(a.day, b.day) for a, b in before[1]] == [(1, 2), (3, 4), (5, 6)]
+
+    deltalake.write_deltalake(lake.silver("treatment"), table("treatment", fraction("p4", 12)), mode="append")
+    late = value(1440 * 2 + 5, "MAP", 60, case_id="a", known=9000)
+    deltalake.write_deltalake(lake.silver("vital_sign"), table("vital_sign", late), mode="append")
+    built = build_gold(lambda: spark, lake, views)
+    assert [b.how for b in built.values()] == ["incremental", "incremental"]
+    after = spans("treatment_times", "patient_id"), spans("vital_window", "event_time")
+    for was, now in zip(before, after, strict=True):
+        assert list(was.values())[::2] == list(now.values())[::2]
+        assert list(was.values())[1] != list(now.values())[1]
 
 
 def test_a_view_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_care_in_between_is_no_other_content(tmp_path: Path) -> None:
     assert changes.exchange_files(lake, path, 1, [], [], "record") == 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), min_size=1), st.integers(1, 5))
 def test_cuts_leave_no_stretch_empty(values: list[str], parts: int) -> None:
     cuts = quantiles(pa.array(values), parts)

@@ -116,7 +116,7 @@ def test_markers_of_vesicles_by_assay_and_unit(spark: Any) -> None:
 
     rows = build(
         spark,
-        "exosome_cargo",
+        "exosome_markers",
         treatment=table("treatment", fraction("p", 10)),
         specimen=table("specimen", specimen("s1", "p", 2), specimen("s2", "p", 12)),
         exosome_cargo=table(

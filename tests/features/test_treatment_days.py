@@ -18,7 +18,7 @@ NAMES = ["since_last_fraction_d", "since_first_fraction_d"]
 def test_days_have_fractions_and_are_null_before_any_treatment() -> None:
     inputs = pd.DataFrame({time: [pd.NaT, pd.NaT] for time, _ in TREATMENT_DAYS.values()}, dtype="datetime64[us, UTC]")
     inputs["event_timestamp"] = pd.to_datetime([day(3), day(4)], utc=True)
-    inputs["last_fraction_time"] = pd.to_datetime(["2026-03-03T18:00Z", None], utc=True)
+    inputs["last_fraction_time"] = pd.Series([pd.Timestamp("2026-03-03T18:00Z"), pd.NaT])
     found = treatment_days(inputs)
     assert list(found) == list(TREATMENT_DAYS)
     assert found["since_last_fraction_d"].fillna(-1).tolist() == [0.25, -1]
@@ -54,6 +54,15 @@ def test_each_label_counts_to_its_own_time(lake: Lake) -> None:
         found = job.to_df()
         names = [f"treatment_days__{name}" if full else name for name in NAMES]
         assert found[names].fillna(-1).to_numpy().tolist() == [[-1, -1], [1, 1], [9.5, 9.5], [9, 11], [-1, -1]]
+
+
+@pytest.mark.slow
+def test_days_since_a_scan(lake: Lake) -> None:
+    row = {"patient_id": "a", "event_time": day(1), "known_time": day(3), "last_mr_time": day(1), "file_ids": ["mr"]}
+    write_gold(lake, "imaging_availability", row)
+    labels = pd.DataFrame({"patient_id": ["a", "a"], "event_timestamp": [day(2), day(4)]})
+    job = open_store(lake).get_historical_features(entity_df=labels, features=["imaging_days:since_last_mr_d"])
+    assert job.to_df()["since_last_mr_d"].fillna(-1).tolist() == [-1, 3]  # the report came on day 3
 
 
 @pytest.mark.slow

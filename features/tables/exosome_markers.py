@@ -13,6 +13,8 @@ from features.view import Feature, GoldView, Silver
 from infra.tables.exosome import exosome_cargo
 
 DEFINITION = "exosome.cargo_course/1"
+AS_NAMED = "{as_named}"
+"""Unit of values of which each has its own, which its name says."""
 TETRASPANINS = ("CD9", "CD63", "CD81")
 _NAMED = ("marker", "method", "unit")
 _SOURCES = (
@@ -84,7 +86,7 @@ def _samples(readings: DataFrame) -> DataFrame:
 
 
 view = GoldView(
-    name="exosome_cargo",
+    name="exosome_markers",
     modality="exosome",
     entity="patient",
     description="Markers of vesicles in blood before and during treatment, as arrays in the order of markers.",
@@ -97,8 +99,9 @@ view = GoldView(
             f"Values in the last sample not after the first fraction; below a limit: {SUBSTITUTION}.",
             DEFINITION,
             _SOURCES,
+            AS_NAMED,
         ),
-        Feature("last", "array<double>", "Values in the last sample.", DEFINITION, _SOURCES),
+        Feature("last", "array<double>", "Values in the last sample.", DEFINITION, _SOURCES, AS_NAMED),
         Feature(
             "log2_change",
             "array<double>",
