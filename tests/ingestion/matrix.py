@@ -101,7 +101,7 @@ class Matrix:
         landing = str(self.landing(case.source, case.delivery))
         command = [sys.executable, "-m", "tests.ingestion.child", "ingest", lake.root, case.source, case.point, landing]
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=300, start_new_session=True, check=False
+            command, cwd=ROOT, capture_output=True, text=True, timeout=900, start_new_session=True, check=False
         )
         if done.returncode not in (0, -signal.SIGKILL):
             said = done.stderr.strip().rsplit("\n", 1)[-1]
