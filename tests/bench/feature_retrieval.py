@@ -7,7 +7,8 @@ read the same Parquet files, whose rows lie sorted by key:
   read. What they look ahead (a row is used before it was reported) is not held against them.
 - *Feast's DuckDB store* on Parquet, through the same call: on one view, beside ours on one view. It joins each label
   with the whole history of its key, so that its time goes with the rows a key (2,000 at full scale: a thousand
-  patients); `feature_history` shows how.
+  patients); `feature_history` shows how. Its database may use 8 GB of memory and spills what is more to disk; with
+  its default of most of the machine's memory the system ended it.
 
 Of several runs in one process the fastest counts; Feast's own store runs once. Row counts, given values and sums are
 compared with ours on the event time alone.
@@ -84,7 +85,10 @@ def polars_join(folder: str, asked: str, views: int, runs: int) -> dict[str, obj
 
 
 def feast_duckdb(folder: str, asked: str, registry: str) -> dict[str, object]:
+    import ibis
+
     store = feasts_duckdb(folder, registry, 1)
+    ibis.get_backend().raw_sql("SET memory_limit = '8GB'")
     frame = label_frame(asked)
     return _fastest(1, lambda: store.get_historical_features(frame, references(1), full_feature_names=True).to_df(), 1)
 
