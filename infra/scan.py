@@ -5,15 +5,19 @@ them, which is slower, and aborts the process where a thread of Arrow lets go of
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import deltalake
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 from pyarrow import fs
 
+if TYPE_CHECKING:
+    # Imports pandas, which takes a second of a start.
+    import pyarrow.dataset as ds
 
-def dataset(table: str | deltalake.DeltaTable, options: ds.ParquetReadOptions | None = None) -> ds.Dataset:
+
+def dataset(table: str | deltalake.DeltaTable, options: "ds.ParquetReadOptions | None" = None) -> "ds.Dataset":
     """A table, or a version of one, as an Arrow dataset: files that a filter rules out by statistics are not read.
 
     table: a path or URI (its newest version), or an opened table. Raises TableNotFoundError where there is none.
@@ -23,7 +27,7 @@ def dataset(table: str | deltalake.DeltaTable, options: ds.ParquetReadOptions | 
 
 
 def rows(
-    table: str | deltalake.DeltaTable, columns: Sequence[str] | None = None, where: ds.Expression | None = None
+    table: str | deltalake.DeltaTable, columns: Sequence[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
     """Some columns (default: all) of the rows that meet `where`. Raises TableNotFoundError where there is no table."""
     return dataset(table).to_table(columns=None if columns is None else list(dict.fromkeys(columns)), filter=where)

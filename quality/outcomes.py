@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 
 from infra import delta, scan
 from infra.lake import Lake
@@ -46,7 +46,7 @@ def outcomes_path(lake: Lake) -> str:
     return f"{lake.root}/quality/batch_checks"
 
 
-def outcomes(lake: Lake, columns: Sequence[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
+def outcomes(lake: Lake, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
     """The outcomes of all batches, or those that meet `where`; no rows where no batch was checked."""
     path = outcomes_path(lake)
     if not delta.exists(path):
@@ -67,7 +67,7 @@ def record(lake: Lake, source: str, batch_id: str, found: Iterable[BatchCheck], 
 
 def of_batch(lake: Lake, source: str, batch_id: str) -> list[BatchCheck]:
     """What is recorded of a batch."""
-    return _checks(outcomes(lake, where=(ds.field("batch_id") == batch_id) & (ds.field("source") == source)))
+    return _checks(outcomes(lake, where=(pc.field("batch_id") == batch_id) & (pc.field("source") == source)))
 
 
 def latest_checks(lake: Lake, table: str | None = None) -> dict[str, list[BatchCheck]]:
@@ -76,7 +76,7 @@ def latest_checks(lake: Lake, table: str | None = None) -> dict[str, list[BatchC
     Checks between tables are among them under the table that they count in, each as it was counted last: a batch of
     another table may have counted it again. Reads no table but the record.
     """
-    found = outcomes(lake, where=(ds.field("table_name") == table) if table else None)
+    found = outcomes(lake, where=(pc.field("table_name") == table) if table else None)
     names, definitions = found["table_name"].to_pylist(), found["definition"].to_pylist()
     topics = [(n, d if d.startswith(BETWEEN_TABLES) else "") for n, d in zip(names, definitions, strict=True)]
     times = found["checked_at"].to_pylist()

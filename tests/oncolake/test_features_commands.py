@@ -116,7 +116,10 @@ def test_list_needs_no_data(run: Any, tmp_path: Path) -> None:
     [
         (["--search", "interleukin 6 SLOPE"], {"cytokine_kinetics.il6_log2_slope_per_d"}),
         (["--unit", "Gy"], {"clinical_profile.radiotherapy_dose_gy"}),
-        (["--modality", "mutations", "--unit", "1"], {"burden.n_counted_cbioportal", "burden.n_counted_maftools"}),
+        (
+            ["--modality", "mutations", "--search", "counted"],
+            {"burden.n_counted_cbioportal", "burden.n_counted_maftools"},
+        ),
         (["--owner", "genomics", "--search", "hypermut"], None),
         (["--search", "no such thing"], set()),
     ],
