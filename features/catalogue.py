@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import TableNotFoundError
 
-from features.asof import latest_rows
-from features.comparable import NUMBERS
+from features.asof.join import latest_rows
+from features.leakage.comparable import NUMBERS
 from features.statistics import Distribution, distribution
 from features.store.services import SERVICES
 from features.tables import VIEWS

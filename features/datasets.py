@@ -108,7 +108,7 @@ def saved(lake: Lake, name: str) -> Dataset | None:
     """
     from feast.errors import SavedDatasetNotFound
 
-    from features.delta_source import DeltaStorage
+    from features.offline.delta_source import DeltaStorage
     from features.store.repository import open_store
 
     store = open_store(lake)

@@ -17,7 +17,7 @@ from training.tracking import FINGERPRINT, PREDICTIONS, LoggedRun, Recorder, Tra
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.leakage import Report
+    from features.leakage.check import Report
     from training.dataset import Dataset
     from training.evaluate import Estimate, Evaluation
 
@@ -66,7 +66,7 @@ def train(
     of the same training is answered with that run. Runs that a killed process left open are marked interrupted and
     done again. permute: shuffle targets within sites, to see what chance looks like here.
     retrieve: how features are fetched; default `features.retrieval.retrieve`.
-    check: the leakage test of what was fetched; default `features.leakage.check` at the versions that were read.
+    check: the leakage test of what was fetched; default `features.leakage.check.check` at the versions that were read.
 
     Raises UsageError on an unknown task, a cohort too small, or data that cannot be pinned, and LeakageError on data
     that knew what could not be known, before any run exists.
@@ -281,7 +281,7 @@ def _retrieve(lake: Lake, service: str, labels: "pd.DataFrame") -> Retrieval:
 
 
 def _check(lake: Lake, retrieved: Retrieval) -> "Report":
-    from features.leakage import check
+    from features.leakage.check import check
 
     return check(lake, retrieved.frame, versions=retrieved.table_versions)
 

@@ -8,7 +8,7 @@ from feast.transformation.pandas_transformation import PandasTransformation
 from feast.types import Array, Bool, FeastType, Float64, Int32, Int64, String, UnixTimestamp
 from feast.value_type import ValueType
 
-from features.delta_source import DeltaSource
+from features.offline.delta_source import DeltaSource
 from features.store.on_demand import ASKED_AT, DAYS_VIEWS, DaysView
 from features.store.services import SERVICES
 from features.tables import VIEWS

@@ -8,8 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from features.online_backend import EMBEDDED
-from features.online_reading import FILE, NAMESPACE
+from features.online.backend import EMBEDDED
+from features.online.reading import FILE, NAMESPACE
 from infra.lake import Lake
 
 CONFIG = "feature_store.yaml"
@@ -40,10 +40,10 @@ project: {NAMESPACE}
 provider: local
 registry: registry.db
 online_store:
-  type: features.online_store.OncolakeOnlineStore
+  type: features.online.store.OncolakeOnlineStore
   url: {url}
 offline_store:
-  type: features.offline_store.OncolakeOfflineStore
+  type: features.offline.store.OncolakeOfflineStore
   root: {_quoted(lake.root)}
 materialization:
   pull_latest_features: true

@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from features.asof import latest_rows
-from features.online_backend import Backend
-from features.online_reading import PackedRows, packing_of, state_note
-from features.online_rows import SCHEMA_BYTES, entities_of, entity_key, from_microseconds, stamped, to_microseconds
+from features.asof.join import latest_rows
+from features.online.backend import Backend
+from features.online.reading import PackedRows, packing_of, state_note
+from features.online.rows import SCHEMA_BYTES, entities_of, entity_key, from_microseconds, stamped, to_microseconds
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView
 from infra.errors import UsageError
 

@@ -7,8 +7,8 @@ from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from features.online_backend import EMBEDDED, connect
-from features.online_reading import NAMESPACE, OnlineReader, PackedRows, online_url
+from features.online.backend import EMBEDDED, connect
+from features.online.reading import NAMESPACE, OnlineReader, PackedRows, online_url
 from features.store.services import SERVICES, join_key, served
 from features.tables import VIEWS
 from infra.errors import UsageError
@@ -36,7 +36,7 @@ def open_store(
     """The lake's Feast store: registry under `feast/`, features from the gold tables, and the online store.
 
     known_only: False looks ahead, on purpose. versions: Delta version to read, by view (default: the newest).
-    as_known_at: what was known then, whatever the label. engine: what joins (`features.engines`).
+    as_known_at: what was known then, whatever the label. engine: what joins (`features.offline.engines`).
     online: where the online rows lie; see `Settings.online_store`.
     """
     # Feast sends nothing home in this version; older and newer ones must not either.
@@ -51,9 +51,9 @@ def open_store(
             project=PROJECT,
             provider="local",
             registry=str(folder / "registry.db"),
-            online_store={"type": "features.online_store.OncolakeOnlineStore", "url": online_url(lake, online)},
+            online_store={"type": "features.online.store.OncolakeOnlineStore", "url": online_url(lake, online)},
             offline_store={
-                "type": "features.offline_store.OncolakeOfflineStore",
+                "type": "features.offline.store.OncolakeOfflineStore",
                 "root": lake.root,
                 "known_only": known_only,
                 "versions": dict(versions or {}),

@@ -42,7 +42,7 @@ def build(
 
     What has not changed is left as it is.
     """
-    from features.build import build_gold
+    from features.building.build import build_gold
 
     settings = load_settings()
     with show.steps("features build") as progress:
@@ -180,7 +180,7 @@ def _print_frame(frame: "pd.DataFrame") -> None:
 def _print_entity(lake: Lake, service: str, entity: str, frame: "pd.DataFrame") -> None:
     """The features of one entity, with how those that are numbers came to be what they are."""
     from features.catalogue import history
-    from features.comparable import NUMBERS
+    from features.leakage.comparable import NUMBERS
     from features.store.services import SERVICES
     from features.tables import VIEWS
 

@@ -9,7 +9,7 @@ from oncolake import show
 from oncolake.commands.options import JsonOption, LakeOption, load_settings, open_lake
 
 if TYPE_CHECKING:
-    from features.audit import Audit, Comparison, ViewAudit
+    from features.online.audit import Audit, Comparison, ViewAudit
 
 DISAGREES = 1
 
@@ -26,7 +26,7 @@ def audit(
     Wrong is a row that was not what could be known when the store was filled. That more is known by now is no fault:
     it says that `oncolake features materialize` is due.
     """
-    from features.audit import audit as run
+    from features.online.audit import audit as run
 
     settings = load_settings()
     where = open_lake(lake, settings)

@@ -44,7 +44,7 @@ def check(dataset: DatasetArgument, lake: LakeOption = None, as_json: JsonOption
     Each value is derived again, by another way than `features get`, from the tables that the dataset was made of.
     Leaves with 1 where anything is found.
     """
-    from features.leakage import check as run
+    from features.leakage.check import check as run
 
     where = open_lake(lake, load_settings())
     given = open_dataset(where, dataset)
@@ -71,8 +71,8 @@ def drift(dataset: DatasetArgument, lake: LakeOption = None, as_json: JsonOption
     import pandas as pd
 
     from features.catalogue import current
-    from features.comparable import NUMBERS
-    from features.leakage import feature_columns
+    from features.leakage.check import feature_columns
+    from features.leakage.comparable import NUMBERS
     from features.statistics import Drift, drifts
     from features.tables import VIEWS
 

@@ -121,7 +121,7 @@ def _ingest(
 
 
 def _features(lake: Lake, session: "Callable[[], SparkSession]", say: Say) -> dict[str, Any]:
-    from features.build import build_gold
+    from features.building.build import build_gold
 
     # Feast takes seconds to import: beside the JVM's work, not after it.
     threading.Thread(target=_import_feast, daemon=True).start()

@@ -4,7 +4,7 @@ import importlib
 from functools import cache
 from importlib.util import find_spec
 
-from features.build import ENGINE
+from features.building.build import ENGINE
 from features.tables import VIEWS
 from features.view import definitions_hash
 from infra import delta

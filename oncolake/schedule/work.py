@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.build import BuiltView, build_gold
+from features.building.build import BuiltView, build_gold
 from infra.errors import MachineError, OncolakeError
 from infra.lake import Lake
 from infra.logs import places

@@ -55,7 +55,7 @@ def both(lake: str, labels: int, patients: int) -> dict[str, object]:
     import numpy as np
     import pandas as pd
 
-    from features.leakage import check
+    from features.leakage.check import check
     from features.retrieval import retrieve
     from infra.lake import Lake
 

@@ -62,8 +62,8 @@ def labels(n: int, keys: int) -> "pd.DataFrame":
 
 def ours(tables: list[str], sizes: list[int], n: int, runs: int) -> dict[str, object]:
     """Each table in turn, in one session."""
-    from features.delta_source import DeltaSource
-    from features.offline_store import OncolakeOfflineStoreConfig
+    from features.offline.delta_source import DeltaSource
+    from features.offline.store import OncolakeOfflineStoreConfig
 
     answers = []
     for table, rows in zip(tables, sizes, strict=True):

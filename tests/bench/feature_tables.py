@@ -81,7 +81,7 @@ def references(views: int) -> list[str]:
 
 def ours(folder: str, registry: str, views: int, **offline: object) -> Any:
     """The store with our offline store over the tables; registered in the folder `registry` unless it is already."""
-    from features.delta_source import DeltaSource
+    from features.offline.delta_source import DeltaSource
 
     def source(view: int) -> Any:
         return DeltaSource(
@@ -92,7 +92,7 @@ def ours(folder: str, registry: str, views: int, **offline: object) -> Any:
             lineage_column="file_ids",
         )
 
-    settings = {"type": "features.offline_store.OncolakeOfflineStore", "root": folder, **offline}
+    settings = {"type": "features.offline.store.OncolakeOfflineStore", "root": folder, **offline}
     return _store(settings, Path(registry) / "ours.db", source, views)
 
 

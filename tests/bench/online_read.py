@@ -79,7 +79,7 @@ def _sides(folder: Path, names: Sequence[str], redis: str | None) -> dict[str, R
     import numpy as np
     import pyarrow as pa
 
-    from features.online_reading import OnlineReader
+    from features.online.reading import OnlineReader
     from features.store.repository import materialize
     from infra.lake import Lake
 
@@ -98,7 +98,7 @@ def _sides(folder: Path, names: Sequence[str], redis: str | None) -> dict[str, R
     deltalake.write_deltalake(lake.gold(VIEW), gold)
     materialize(lake, online=redis or "sqlite")
     reader = OnlineReader.open(lake, redis or "sqlite")
-    through = _feast(folder, "through", {"type": "features.online_store.OncolakeOnlineStore", "url": redis or
+    through = _feast(folder, "through", {"type": "features.online.store.OncolakeOnlineStore", "url": redis or
                                          f"sqlite:{lake.root}/feast/online.db"})  # fmt: skip
     address = (redis or "").removeprefix("redis://").split("/")[0]
     own = _feast(folder, "own", {"type": "redis", "connection_string": f"{address},db=1"} if redis else

@@ -25,8 +25,8 @@ from feast.stream_feature_view import StreamFeatureView
 from feast.transformation.pandas_transformation import PandasTransformation
 from feast.types import FeastType, Float32, Float64, Int32, Int64, Json, Map, String, Struct
 
-from features.delta_source import DeltaSource, DeltaStorage
-from features.offline_store import OncolakeOfflineStoreConfig
+from features.offline.delta_source import DeltaSource, DeltaStorage
+from features.offline.store import OncolakeOfflineStoreConfig
 
 END = datetime(2026, 3, 4)
 START = END - timedelta(days=3)

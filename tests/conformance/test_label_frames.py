@@ -13,7 +13,7 @@ import pytest
 from feast import Entity, FeatureStore, FeatureView, Field
 from feast.types import Float64, String
 
-from features.delta_source import DeltaSource
+from features.offline.delta_source import DeltaSource
 from infra.errors import UsageError
 from tests.conformance.environment import Environment
 

@@ -24,7 +24,7 @@ from feast.feature_logging import (
 )
 from feast.infra.offline_stores.offline_store import RetrievalJob
 
-from features.delta_source import DeltaLoggingDestination, DeltaStorage
+from features.offline.delta_source import DeltaLoggingDestination, DeltaStorage
 from tests.conformance.environment import START, Environment, Universe, universe
 
 pytestmark = pytest.mark.slow

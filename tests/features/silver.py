@@ -59,7 +59,7 @@ def build(spark: Any, view: str, **silver: pa.Table) -> list[dict[str, Any]]:
 
     Checks the grain of every view, and that a patient's event times never fall.
     """
-    from features.build import gold_rows
+    from features.building.build import gold_rows
 
     declared = VIEWS[view]
     frames = {

@@ -58,7 +58,7 @@ def small_store(folder: Path, *, more: Sequence[Any] = (), **offline: object) ->
     from feast.types import Float64, Int64, String
     from feast.value_type import ValueType
 
-    from features.delta_source import DeltaLoggingDestination, DeltaSource
+    from features.offline.delta_source import DeltaLoggingDestination, DeltaSource
     from features.store.lake_store import LakeStore
 
     store = LakeStore(
@@ -67,7 +67,7 @@ def small_store(folder: Path, *, more: Sequence[Any] = (), **offline: object) ->
             provider="local",
             registry=str(folder / "registry.db"),
             online_store={"type": "sqlite", "path": str(folder / "online.db")},
-            offline_store={"type": "features.offline_store.OncolakeOfflineStore", "root": str(folder), **offline},
+            offline_store={"type": "features.offline.store.OncolakeOfflineStore", "root": str(folder), **offline},
             coerce_tz_aware=False,
             materialization={"pull_latest_features": True},
             entity_key_serialization_version=3,

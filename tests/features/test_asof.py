@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.asof import as_of_join, latest_rows, microseconds
+from features.asof.join import as_of_join, latest_rows, microseconds
 from infra.errors import UsageError
 
 TIME = pa.timestamp("us", tz="UTC")

@@ -6,8 +6,8 @@ from typing import Any
 import deltalake
 import pytest
 
-from features import layout
-from features.build import BuiltView, build_gold
+from features.building import layout
+from features.building.build import BuiltView, build_gold
 from infra import changes
 from infra.errors import UsageError
 from infra.lake import Lake

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.comparable import comparable
+from features.leakage.comparable import comparable
 from features.view import Feature, GoldView
 from infra.table import ColumnType, arrow_type
 

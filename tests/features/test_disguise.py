@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.disguise import (
+from features.leakage.disguise import (
     auroc,
     auroc_low,
     disguises,

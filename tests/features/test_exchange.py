@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import exchange as exchanging
-from features.exchange import exchange
-from features.layout import quantiles
-from features.touched import DAY, Touched
+from features.building import exchange as exchanging
+from features.building.exchange import exchange
+from features.building.layout import quantiles
+from features.building.touched import DAY, Touched
 from features.view import Feature, GoldView
 from infra import changes, delta
 from infra.data_files import DataFileWriter

@@ -7,7 +7,7 @@ from typing import Any
 import deltalake
 import pytest
 
-from features.build import build_gold, gold_rows
+from features.building.build import build_gold, gold_rows
 from features.tables import VIEWS
 from features.view import GoldView
 from infra import delta

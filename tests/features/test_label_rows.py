@@ -179,7 +179,7 @@ def test_a_view_without_known_time_is_not_taken_for_known(tmp_path: Path) -> Non
     from feast import Entity, FeatureView, Field
     from feast.types import Float64
 
-    from features.delta_source import DeltaSource
+    from features.offline.delta_source import DeltaSource
 
     write(tmp_path, "labs", LABS, STORY)
     view = FeatureView(

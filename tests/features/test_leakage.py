@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.asof import as_of_join
+from features.asof.join import as_of_join
 from features.frames import plain_types
-from features.known_then import NEVER, Moments, winners
-from features.leakage import check, outcome_sources
+from features.leakage.check import check, outcome_sources
+from features.leakage.known_then import NEVER, Moments, winners
 from features.store.services import SERVICES
 from features.tables import VIEWS
 from infra.errors import UsageError

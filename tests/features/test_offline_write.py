@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.local_engine import everything, latest
-from features.offline_write import append_logs, append_rows
-from features.pulls import latest_of
-from features.requests import pull_request
+from features.offline.local_engine import everything, latest
+from features.offline.pulls import latest_of
+from features.offline.requests import pull_request
+from features.offline.writing import append_logs, append_rows
 from infra.errors import UsageError
 from tests.features.small_store import BEATS, BOTH, LABS, STORY, TIME, ask, day, labs, small_store, told, write
 
@@ -102,7 +102,7 @@ def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_a_saved_dataset_comes_back_whole(tmp_path: Path) -> None:
     from feast.errors import SavedDatasetLocationAlreadyExists
 
-    from features.delta_source import DeltaStorage
+    from features.offline.delta_source import DeltaStorage
 
     store = told(tmp_path)
     questions = ask(("a", 1, 3), ("b", 1, 30), ("x", 2, 3), ("a", 1, 3))
@@ -195,7 +195,7 @@ def test_views_without_an_entity(tmp_path: Path) -> None:
     from feast import FeatureView, Field
     from feast.types import Float64
 
-    from features.delta_source import DeltaSource
+    from features.offline.delta_source import DeltaSource
 
     view = FeatureView(
         name="ward",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from features.audit import audit
-from features.online_backend import Backend, connect, place
-from features.online_rows import STAMP_BYTES, entity_key, stamped
+from features.online.audit import audit
+from features.online.backend import Backend, connect, place
+from features.online.rows import STAMP_BYTES, entity_key, stamped
 from features.store.repository import get_online, materialize
 from features.store.services import served
 from infra.errors import MachineError, UsageError

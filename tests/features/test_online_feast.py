@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from features.online_reading import OnlineReader, packing_of
-from features.online_rows import entity_key
+from features.online.reading import OnlineReader, packing_of
+from features.online.rows import entity_key
 from features.store.repository import apply, get_online, materialize, open_store, registered
 from features.store.services import SERVICES, served
 from features.tables import VIEWS
@@ -55,7 +55,7 @@ def test_keys_and_packings_are_those_of_feast(lake: Lake) -> None:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
 
-    from features.online_store import OncolakeOnlineStore
+    from features.online.store import OncolakeOnlineStore
 
     for name in ("", "a", "patient-é", "x" * 300):
         proto = EntityKey(join_keys=["patient_id"], entity_values=[Value(string_val=name)])

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.audit import known_rows
-from features.online_backend import Backend
-from features.online_reading import OnlineReader, OnlineRow, PackedRows
-from features.online_rows import entities_of
-from features.online_sqlite import SqliteBackend
+from features.online.audit import known_rows
+from features.online.backend import Backend
+from features.online.reading import OnlineReader, OnlineRow, PackedRows
+from features.online.rows import entities_of
+from features.online.sqlite_rows import SqliteBackend
 from features.store.materialisation import Materialised, materialise_view, state_of
 from features.store.repository import get_online, materialize
 from features.tables import VIEWS
@@ -234,7 +234,7 @@ def test_the_state_is_written_last(told: Story) -> None:
 
 CHILD = """
 import sys
-from features.online_reading import PackedRows
+from features.online.reading import PackedRows
 from tests.features.test_online_materialisation import Slow, Story
 from pathlib import Path
 it = Story.at(Path(sys.argv[1]))
@@ -326,7 +326,7 @@ def test_a_view_of_another_packing_is_written_anew(told: Story) -> None:
     told.write([("a", 1, 1, 1.0)], "append")
     told.materialise(2)
     key = next(iter(told.backend.stamps(VIEW.name)))[0][0]
-    from features.online_rows import Packing, stamped, to_microseconds
+    from features.online.rows import Packing, stamped, to_microseconds
 
     old = Packing([("tmb_cbioportal_per_mb", "double"), ("gone", "string")])
     PackedRows(told.backend).declare(old)

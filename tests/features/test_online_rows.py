@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.online_rows import (
+from features.online.rows import (
     Packing,
     Stamp,
     entities_of,

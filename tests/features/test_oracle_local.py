@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.asof import as_of_join
+from features.asof.join import as_of_join
 from tests.features.oracle import CASES, Case, Fact, Label, seen
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from features.spark_asof import SHARE, History, as_of_join, dealt, heavy_keys
+from features.spark.join import SHARE, History, as_of_join, dealt, heavy_keys
 from infra.errors import UsageError
 from tests.features.oracle import TTLS, Case, gathered, seen
 

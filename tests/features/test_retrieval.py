@@ -164,7 +164,7 @@ def test_whole_panels_come_as_arrays_with_their_names(lake: Lake) -> None:
 
 
 def test_saved_datasets_come_back_as_they_were(lake: Lake) -> None:
-    from features.delta_source import DeltaStorage
+    from features.offline.delta_source import DeltaStorage
 
     store = open_store(lake)
     job = store.get_historical_features(
@@ -268,6 +268,6 @@ def test_importing_the_room_is_cheap() -> None:
     script = "import features, sys; print(sorted(m for m in ('feast', 'pyspark', 'pandas') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    script = "import features.retrieval, features.build, sys; print('feast' in sys.modules)"
+    script = "import features.retrieval, features.building.build, sys; print('feast' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

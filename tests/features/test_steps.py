@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.asof import as_of_rows
-from features.key_codes import key_codes
-from features.steps import steps_of
+from features.asof.join import as_of_rows
+from features.asof.key_codes import key_codes
+from features.asof.steps import steps_of
 
 TIME = pa.timestamp("us", tz="UTC")
 FAR = 2**57
@@ -99,7 +99,7 @@ def test_many_pairs_of_keys_are_found_by_search(monkeypatch: pytest.MonkeyPatch)
     labels = history.slice(0, 500).append_column("t", history["event"].slice(0, 500))
     options = {"keys": ["x", "y"], "label_time": "t", "event_time": "event", "known_time": None, "known_only": False}
     by_table = as_of_rows(labels, history, **options)
-    monkeypatch.setattr("features.key_codes._TABLE_CELLS", 0)
+    monkeypatch.setattr("features.asof.key_codes._TABLE_CELLS", 0)
     assert as_of_rows(labels, history, **options).equals(by_table)
     assert by_table.null_count == 0
 

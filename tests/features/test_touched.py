@@ -8,8 +8,8 @@ import deltalake
 import pyarrow as pa
 import pytest
 
+from features.building.touched import LINKS, linked, touched
 from features.tables import VIEWS
-from features.touched import LINKS, linked, touched
 from infra import delta
 from infra.lake import Lake
 from infra.tables import TABLES

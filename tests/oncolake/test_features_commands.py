@@ -64,7 +64,7 @@ def known_then(lake: Lake, n: float) -> pd.DataFrame:
 
 def _save(lake: Lake, name: str, asked: pd.DataFrame) -> None:
     """A dataset saved as Feast saves them."""
-    from features.delta_source import DeltaStorage
+    from features.offline.delta_source import DeltaStorage
     from features.store.repository import open_store
 
     store = open_store(lake)

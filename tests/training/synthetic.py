@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.leakage import COLUMNS, Report
+from features.leakage.check import COLUMNS, Report
 from infra.lake import Lake
 from infra.tables import TABLES
 from ingestion import ledger

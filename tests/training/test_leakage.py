@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.leakage import check
+from features.leakage.check import check
 from features.retrieval import Retrieved, retrieve
 from features.store.repository import apply
 from infra.errors import UsageError

@@ -9,7 +9,7 @@ import deltalake
 import pyarrow as pa
 import pytest
 
-from features.build import ENGINE, build_gold
+from features.building.build import ENGINE, build_gold
 from features.tables import VIEWS
 from features.view import definitions_hash
 from infra import delta

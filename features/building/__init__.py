@@ -1,0 +1,1 @@
+"""Gold tables from silver: whole, or only what new rows touch."""

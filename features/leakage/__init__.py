@@ -1,0 +1,1 @@
+"""Whether a training set knows what it could not have known."""

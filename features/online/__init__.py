@@ -1,0 +1,1 @@
+"""The online store: packed rows in SQLite, Redis or PostgreSQL, read by the rule of known time."""
