@@ -9,6 +9,8 @@ PER_FORMAT ?= 2000
 READY := .venv/oncolake/ready
 RUN := .venv/bin
 SCALE ?= full
+JOBS ?= 2
+PYTEST := $(RUN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,13 +43,13 @@ servers: ## Redis and PostgreSQL for the tests of the online stores (apt-get, as
 	@command -v redis-server > /dev/null && ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql; }
 
-test: check test-fast test-slow ## linters, then all tests: the fast ones first
+test: check test-fast test-slow ## linters, then all tests: the fast ones first; JOBS=4 for more at once
 
 test-fast: $(READY)
-	@$(RUN)/python -m pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(READY)
-	@$(RUN)/python -m pytest -q -m "slow and not fire"
+	@$(PYTEST) -m "slow and not fire"
 
 kill-matrix: $(READY) ## SIGKILL at every point of an ingest and at random moments, each run again; about half an hour
 	@$(RUN)/python -m pytest -q -m fire

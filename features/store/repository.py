@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ def open_store(
     """
     # Feast sends nothing home in this version; older and newer ones must not either.
     os.environ.setdefault("FEAST_USAGE", "False")
+    # Said at each use of the days since a treatment, to people who cannot change it.
+    warnings.filterwarnings("ignore", "On demand feature view is an experimental feature", RuntimeWarning)
     from feast import RepoConfig
 
     from features.store.lake_store import LakeStore
