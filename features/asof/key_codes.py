@@ -55,26 +55,25 @@ def _column(labels: pa.ChunkedArray, history: pa.ChunkedArray, name: str) -> Key
     values = encoded.dictionary
     # A null in the dictionary would match the nulls of the history.
     asked = encoded.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False)
+    return KeyCodes(asked, _found(history, values), len(values))
+
+
+def _found(history: pa.ChunkedArray, values: pa.Array) -> Codes:
+    if not pa.types.is_dictionary(history.type) or not history.num_chunks:
+        return _positions(history, values)
+    # Each row group has a dictionary of its own; one for all is compared once.
+    chunks = history.unify_dictionaries().chunks
+    place = np.append(_positions(chunks[0].dictionary, values), np.int32(-1))
     found = np.empty(len(history), np.int32)
     at = 0
-    for chunk in history.chunks:
-        found[at : at + len(chunk)] = _found(chunk, values)
+    for chunk in chunks:
+        indices = chunk.indices.fill_null(len(place) - 1) if chunk.null_count else chunk.indices
+        place.take(indices.to_numpy(), out=found[at : at + len(chunk)], mode="clip")
         at += len(chunk)
-    return KeyCodes(asked, found, len(values))
+    return found
 
 
-def _found(chunk: pa.Array, values: pa.Array) -> Codes:
-    if not pa.types.is_dictionary(chunk.type):
-        return _positions(chunk, values)
-    place = np.append(_positions(chunk.dictionary, values), np.int32(-1))
-    indices = chunk.indices
-    if indices.null_count:
-        indices = indices.fill_null(len(place) - 1)
-    taken: Codes = place[indices.to_numpy()]
-    return taken
-
-
-def _positions(wanted: pa.Array, values: pa.Array) -> Codes:
+def _positions(wanted: pa.Array | pa.ChunkedArray, values: pa.Array) -> Codes:
     positions: Codes = pc.index_in(wanted, value_set=values).fill_null(-1).to_numpy()
     return positions
 

@@ -19,6 +19,9 @@ Mask: TypeAlias = NDArray[np.bool_]
 UNKNOWN = np.iinfo(np.int64).min
 """Before every time: a null, where it sorts first."""
 
+_REACH = 2.0**61
+"""Microseconds that the keys of one running maximum may span together."""
+
 _BLOCK = 1 << 18
 """Labels looked up at once: what is worked on stays in the processor's cache."""
 
@@ -149,16 +152,21 @@ def _is_latest(event: Times, heads: NDArray[np.int64], is_new_key: Mask) -> Mask
     """Whether no earlier row of the key has a later event."""
     if not ((event[1:] < event[:-1]) & ~is_new_key).any():
         return np.True_
-    # One running maximum over all keys: each key's events are moved above those of the keys before it.
+    # One running maximum over many keys: each key's events are moved above those of the keys before it. As many keys
+    # are taken together as numbers of 64 bits hold.
     low, high = np.minimum.reduceat(event, heads), np.maximum.reduceat(event, heads)
-    if float((high.astype(float) - low + 1).sum()) < 2.0**62:
-        base = np.concatenate([[0], np.cumsum(high - low + 1)[:-1]]) - low
-        moved = event + np.repeat(base, np.diff(np.append(heads, len(event))))
-    else:
-        distinct, rank = np.unique(event, return_inverse=True)
-        key = np.concatenate([[0], np.cumsum(is_new_key)])
-        moved = key * len(distinct) + rank
-    is_latest: Mask = moved >= np.maximum.accumulate(moved)
+    ends = np.append(heads[1:], len(event))
+    reach = np.cumsum(high.astype(float) - low + 1)
+    is_latest = np.empty(len(event), bool)
+    begin = 0
+    while begin < len(heads):
+        before = reach[begin - 1] if begin else 0.0
+        end = max(begin + 1, int(np.searchsorted(reach, before + _REACH)))
+        keys, rows = slice(begin, end), slice(int(heads[begin]), int(ends[end - 1]))
+        base = np.concatenate([[0], np.cumsum(high[keys] - low[keys] + 1)[:-1]]) - low[keys]
+        moved = event[rows] + np.repeat(base, ends[keys] - heads[keys])
+        is_latest[rows] = moved >= np.maximum.accumulate(moved)
+        begin = end
     return is_latest
 
 
