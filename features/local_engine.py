@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from features.delta_source import read_columns, stream_columns
 from features.label_span import span_labels
 from features.label_sql import labels_of_query
 from features.labels import LABEL_TIME, label_table, label_time
+from features.pruning import could_matter, near_keys, of_pull
 from features.pulls import keyed, latest_of
 from features.requests import Pull, Retrieval, ViewRequest, check_known_times, check_label_columns
 from features.retrieval_job import DeltaPullJob, DeltaRetrievalJob, Result
@@ -121,8 +122,13 @@ class _Joined:
 def _join(view: ViewRequest, labels: pa.Table, time: str, asked: Retrieval) -> _Joined:
     known = view.known_time
     where = could_matter(labels[time], view, known_only=asked.known_only, as_known_at=asked.as_known_at)
+    near = near_keys(view, labels)
+    if near is not None:
+        where = near if where is None else where & near
     times = [view.event_time, *([known] if known else [])]
-    history = read_columns(view.table, [*view.keys, *times, *view.columns], where, as_codes=view.keys)
+    # Arrow does not compare codes with the statistics of files.
+    as_codes = view.keys if near is None else ()
+    history = read_columns(view.table, [*view.keys, *times, *view.columns], where, as_codes=as_codes)
     # Lineage is wide, and most callers never ask for it: it is read for what was chosen, when it is asked for.
     lineage = [view.lineage] if view.lineage and view.lineage not in view.columns else []
     rows = as_of_rows(
@@ -160,43 +166,6 @@ def _files(joined: Iterable[_Joined]) -> tuple[str, ...]:
     return tuple(sorted(files))
 
 
-def could_matter(times: pa.ChunkedArray, view: ViewRequest, *, known_only: bool, as_known_at: datetime | None) -> Any:
-    """A filter that drops rows that no label could use, so that their files and row groups are not even read."""
-    event, known = view.event_time, view.known_time
-    where = None if as_known_at is None else pc.field(known) <= _instant(as_known_at)
-    bounds = pc.min_max(pc.cast(times, pa.timestamp("us", tz=times.type.tz), safe=False))
-    if not bounds["max"].is_valid:
-        return where
-    # Cutting nanoseconds off rounds towards 1970; a microsecond more on either side loses nothing.
-    slack = timedelta(microseconds=1)
-    last = _instant(bounds["max"].as_py().astimezone(UTC) + slack)
-    limits = [pc.field(event) <= last]
-    if known is not None and known_only:
-        limits.append(pc.field(known) <= last)
-    if view.ttl is not None:
-        limits.append(pc.field(event) >= _instant(bounds["min"].as_py().astimezone(UTC) - view.ttl - slack))
-    for limit in limits:
-        where = limit if where is None else where & limit
-    return where
-
-
 def _stream(asked: Pull) -> pa.RecordBatchReader:
-    limits = []
-    if asked.start is not None:
-        limits.append(pc.field(asked.event_time) >= _instant(asked.start))
-    if asked.end is not None:
-        limits.append(pc.field(asked.event_time) <= _instant(asked.end))
-    if asked.known_time is not None:
-        if asked.end is not None and asked.known_only:
-            limits.append(pc.field(asked.known_time) <= _instant(asked.end))
-        if asked.as_known_at is not None:
-            limits.append(pc.field(asked.known_time) <= _instant(asked.as_known_at))
-    where = None
-    for limit in limits:
-        where = limit if where is None else where & limit
     times = [asked.event_time, asked.known_time] if asked.known_time else [asked.event_time]
-    return stream_columns(asked.table, [*asked.keys, *asked.columns, *times], where)
-
-
-def _instant(at: datetime) -> pa.Scalar:
-    return pa.scalar(at, pa.timestamp("us", tz="UTC"))
+    return stream_columns(asked.table, [*asked.keys, *asked.columns, *times], of_pull(asked))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -194,6 +195,20 @@ def test_a_view_without_known_time_is_not_taken_for_known(tmp_path: Path) -> Non
             store.get_historical_features(**asked)
     store = small_store(tmp_path, known_only=False)
     assert store.get_historical_features(**asked).to_arrow()["il6"].to_pylist() == [2]
+
+
+def test_files_that_no_label_can_need_are_not_read(tmp_path: Path) -> None:
+    for i in range(6):
+        write(tmp_path, "labs", LABS, labs((f"p{i}", 1, 1, i), (f"p{i}", 9, 9, 10 + i)))
+    store = small_store(tmp_path)
+    table = deltalake.DeltaTable(str(tmp_path / "labs"))
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    for action in actions:
+        if action["min.patient_id"] not in {"p2", "p3"}:
+            (tmp_path / "labs" / action["path"]).unlink()
+    job = store.get_historical_features(entity_df=ask(("p3", 1, 5), ("p2", 1, 10)), features=["labs:il6"])
+    assert job.to_arrow()["il6"].to_pylist() == [3, 12]
+    assert job.file_ids == ("file-12", "file-3")
 
 
 def test_no_label_rows_give_no_rows(store: Any) -> None:
