@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from features.asof import microseconds
 from features.labels import LABEL_TIME, label_table, label_time
 from features.requests import Retrieval, ViewRequest
-from features.spark_asof import micros, microseconds_of, named
+from features.spark_columns import micros, microseconds_of, named
 from infra import delta
 from infra.errors import UsageError
 
