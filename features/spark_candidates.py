@@ -5,7 +5,7 @@ for each label. The best of all is the best of these, so they are all that is sh
 rows. A key with most of the rows is no trouble, because rows are never brought together by key.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ CHUNK_ROWS, CHUNK_BYTES = 1_000_000, 128 << 20
 """What a task holds at once: whichever is reached first."""
 EVENT, KNOWN, LABEL_AT, LABEL_NUMBER = "__event", "__known", "__at", "__number"
 
-Batches = Iterator[pa.RecordBatch]
+Batches = Iterable[pa.RecordBatch]
 
 
 def candidates(
