@@ -12,8 +12,9 @@ from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
 from features.offline.requests import Pull, Retrieval, ViewRequest, check_label_columns
+from features.spark.columns import History, micros, microseconds_of, named, rank
 from features.spark.job import FILES, SparkRetrievalJob
-from features.spark.join import History, as_of_join, heavy_keys, micros, microseconds_of, named, rank
+from features.spark.join import as_of_join, heavy_keys
 from features.spark.labels import NUMBER, Labels, labels_of, rows_of
 from infra import delta
 from infra.errors import UsageError
@@ -22,6 +23,8 @@ from infra.spark import running_session
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
+FEW_LABELS = 500_000
+"""Keys and times of so many labels are megabytes: they go to every task, and the history stays where it is."""
 ROWS_A_TASK = 1_000_000
 """Rows that one task sorts; a key with more of them is divided among tasks."""
 
@@ -105,6 +108,7 @@ def _joined(spark: "SparkSession", asked: Retrieval, labels: Labels, shown: Sequ
     for label_keys, views in passes.items():
         histories = {name: _history(spark, view, labels, asked) for name, view in views.items()}
         rows = max(labels.rows, sum(rows_of(view) for view in views.values()))
+        is_few = labels.rows <= FEW_LABELS
         frame = as_of_join(
             frame,
             histories,
@@ -113,7 +117,8 @@ def _joined(spark: "SparkSession", asked: Retrieval, labels: Labels, shown: Sequ
             number=NUMBER,
             known_only=asked.known_only,
             as_known_at=asked.as_known_at,
-            heavy=_heavy(labels, histories, label_keys) if rows > 2 * ROWS_A_TASK else None,
+            is_few=is_few,
+            heavy=_heavy(labels, histories, label_keys) if rows > 2 * ROWS_A_TASK and not is_few else None,
             partitions=_partitions(spark, rows),
         )
     chosen = [

@@ -1,24 +1,38 @@
 """The as-of join on Spark: for each label, what was known of its entity at the label's time; at any size.
 
-The rule is that of `features.asof.join`. Labels and the rows of every history with the same key are laid into one
-table and ordered by the instant at which they count (a label: its time; a row: `usable = max(event, known)`), rows
-before labels at the same instant. The best row so far, by (event, known, payload), is then what each label may see: a
-running maximum, so one shuffle and one sort serve all histories, and the cost grows with the rows and never with the
-pairs.
+The rule is that of `features.asof.join`. There are two plans, and both cost what the rows cost, never what the pairs
+would:
+
+- Few labels go to every task, and no row of history moves (`features.spark.candidates`).
+- Many labels and the rows of every history with the same key are laid into one table and ordered by the instant at
+  which they count (a label: its time; a row: `usable = max(event, known)`), rows before labels at the same instant. The
+  best row so far, by (event, known, payload), is then what each label may see: a running maximum, so one shuffle and
+  one sort serve all histories.
 
 The best of all rows is the best of the bests of any parts of them. So a key with more rows than a task should hold
 (`heavy_keys`) is divided into shares: the longer of its two sides is divided, the other one is copied to each share,
 and where rows of the history were divided, the best answer of the shares is the answer.
 
-Times are whole microseconds since 1970 in UTC. Nothing here passes through the driver.
+Times are whole microseconds since 1970 in UTC. The features never pass through the driver.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from features.spark.candidates import LABEL_AT, LABEL_NUMBER, candidates
+from features.spark.columns import (
+    MICROSECOND,
+    History,
+    all_given,
+    key_types,
+    micros,
+    microseconds_of,
+    named,
+    quoted,
+    rank,
+)
 from infra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,25 +47,8 @@ AT, IS_LABEL, LABEL, SHARE, SHARES, DIVIDES_LABELS = (
     "__shares",
     "__divides_labels",
 )
-MICROSECOND = timedelta(microseconds=1)
 NULL_KEY_SHARES = 64
 """Labels without a key match nothing; so that they do not all meet in one task, they are dealt out."""
-
-
-@dataclass(frozen=True)
-class History:
-    """The rows of one feature view, in any order.
-
-    keys: its key columns, in the order of the labels'. event_time, known_time: timestamps. columns: what is brought
-    back of the chosen row. ttl: how long after its event a row may be used; None: without end.
-    """
-
-    frame: "DataFrame"
-    keys: Sequence[str]
-    event_time: str
-    known_time: str | None
-    columns: Sequence[str]
-    ttl: timedelta | None = None
 
 
 def as_of_join(
@@ -63,6 +60,7 @@ def as_of_join(
     number: str,
     known_only: bool = True,
     as_known_at: datetime | None = None,
+    is_few: bool = False,
     heavy: "DataFrame | None" = None,
     partitions: int | None = None,
 ) -> "DataFrame":
@@ -71,7 +69,9 @@ def as_of_join(
     labels: any columns; `label_keys` and `label_time` (a timestamp) are read, `number` tells the labels apart.
     histories: by the name of the column that the answer gets; all are keyed by `label_keys`.
     known_only: False ignores the known time but for breaking ties. as_known_at: rows known later do not exist.
-    heavy: what `heavy_keys` returned. partitions: tasks to divide the work into; None: what the session has set.
+    is_few: whether keys and times of all labels may be sent to every task; they are read at once for that.
+    heavy, partitions: where they may not, what `heavy_keys` returned, and the tasks to divide the work into (None: what
+        the session has set).
 
     Returns every column of `labels`, and for each history a struct of its `columns`, f0, f1, ... in their order; null
     where nothing could be known: no row, all too old, a null key or a null time in the label. Rows of history with a
@@ -80,47 +80,74 @@ def as_of_join(
 
     Raises UsageError on times without a zone, and on keys that cannot be compared.
     """
+    from pyspark.sql import functions as F
+
+    if (known_only or as_known_at is not None) and any(h.known_time is None for h in histories.values()):
+        raise UsageError("These features have no column of known time; name one, or ask with known_only=False.")
+    keys = [f"__k{i}" for i in range(len(label_keys))]
+    types = key_types(labels, label_keys, histories.values())
+    asked = labels.select(
+        *(named(name).cast(t).alias(k) for name, t, k in zip(label_keys, types, keys, strict=True)),
+        micros(labels, label_time).alias(AT),
+        named(number).alias(LABEL_NUMBER),
+        F.struct(*map(named, labels.columns)).alias(LABEL),
+    )
+    if is_few:
+        probes = asked.select(*keys, F.timestamp_micros(AT).alias(LABEL_AT), LABEL_NUMBER).toArrow()
+        found = [
+            candidates(n, h, probes, keys, types, known_only=known_only, as_known_at=as_known_at)
+            for n, h in histories.items()
+        ]
+        answered = _best_of([asked.drop(*keys), *found], histories)
+    else:
+        sides = [dealt(asked.withColumn(IS_LABEL, F.lit(True)), keys, heavy, is_label=True, spread=LABEL_NUMBER)]
+        for name, history in histories.items():
+            rows = _rows(name, history, keys, types, known_only=known_only, as_known_at=as_known_at)
+            sides.append(dealt(rows, keys, heavy, is_label=False, spread=AT))
+        answered = _by_window(sides, keys, histories, is_divided=heavy is not None, partitions=partitions)
+    return answered.select(
+        *(F.col(f"{LABEL}.{quoted(c)}") for c in labels.columns),
+        *(_fresh(name, history.ttl).alias(name) for name, history in histories.items()),
+    )
+
+
+def _by_window(
+    sides: Sequence["DataFrame"],
+    keys: Sequence[str],
+    histories: Iterable[str],
+    *,
+    is_divided: bool,
+    partitions: int | None,
+) -> "DataFrame":
+    """The labels, each with the best row of each history among those before it."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    keys = [f"__k{i}" for i in range(len(label_keys))]
-    types = _key_types(labels, label_keys, histories.values())
-    given = [named(name).cast(t).alias(k) for name, t, k in zip(label_keys, types, keys, strict=True)]
-    asked = labels.select(
-        *given,
-        micros(labels, label_time).alias(AT),
-        F.lit(True).alias(IS_LABEL),
-        F.struct(*map(named, labels.columns)).alias(LABEL),
-    )
-    sides = [dealt(asked, keys, heavy, is_label=True, spread=f"{LABEL}.{number}")]
-    for name, history in histories.items():
-        rows = _rows(name, history, keys, types, known_only=known_only, as_known_at=as_known_at)
-        sides.append(dealt(rows, keys, heavy, is_label=False, spread=AT))
-    together = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), sides)
+    together = _union(sides)
     if partitions is not None:
         together = together.repartition(partitions, *keys, SHARE)
     so_far = (
         Window.partitionBy(*keys, SHARE).orderBy(AT, IS_LABEL).rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
     best = [F.max_by(f"__row_{n}", f"__rank_{n}").over(so_far).alias(f"__row_{n}") for n in histories]
-    if heavy is None:
-        answered = together.select(IS_LABEL, AT, LABEL, *best).where(IS_LABEL)
-    else:
-        ranks = [F.max(f"__rank_{n}").over(so_far).alias(f"__rank_{n}") for n in histories]
-        answered = (
-            together.select(IS_LABEL, AT, LABEL, *best, *ranks)
-            .where(IS_LABEL)
-            .groupBy(F.col(f"{LABEL}.{number}").alias("__number"))
-            .agg(
-                F.first(AT).alias(AT),
-                F.first(LABEL).alias(LABEL),
-                *(F.max_by(f"__row_{n}", f"__rank_{n}").alias(f"__row_{n}") for n in histories),
-            )
-        )
-    return answered.select(
-        *(F.col(f"{LABEL}.{_quoted(c)}") for c in labels.columns),
-        *(_fresh(name, history.ttl).alias(name) for name, history in histories.items()),
-    )
+    if not is_divided:
+        return together.select(IS_LABEL, AT, LABEL, *best).where(IS_LABEL)
+    ranks = [F.max(f"__rank_{n}").over(so_far).alias(f"__rank_{n}") for n in histories]
+    labels = together.select(IS_LABEL, LABEL_NUMBER, AT, LABEL, *best, *ranks).where(IS_LABEL)
+    return _best_of([labels], histories)
+
+
+def _best_of(parts: Sequence["DataFrame"], histories: Iterable[str]) -> "DataFrame":
+    """One row a label, with the best row of each history that any part has for it."""
+    from pyspark.sql import functions as F
+
+    best = [F.max_by(f"__row_{n}", f"__rank_{n}").alias(f"__row_{n}") for n in histories]
+    first = [F.first(column, ignorenulls=True).alias(column) for column in (AT, LABEL)]
+    return _union(parts).groupBy(LABEL_NUMBER).agg(*first, *best)
+
+
+def _union(parts: Sequence["DataFrame"]) -> "DataFrame":
+    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), parts)
 
 
 def heavy_keys(
@@ -133,11 +160,11 @@ def heavy_keys(
     from pyspark.sql import functions as F
 
     keys = [f"__k{i}" for i in range(len(label_keys))]
-    types = _key_types(labels, label_keys, histories)
+    types = key_types(labels, label_keys, histories)
 
     def counted(frame: "DataFrame", names: Sequence[str], is_label: int) -> "DataFrame":
         given = [named(n).cast(t).alias(k) for n, t, k in zip(names, types, keys, strict=True)]
-        rows = frame.select(*given).where(_all_given(keys))
+        rows = frame.select(*given).where(all_given(keys))
         return rows.groupBy(*keys).agg(
             (F.count("*") * is_label).alias("labels"), (F.count("*") * (1 - is_label)).alias("rows")
         )
@@ -153,17 +180,6 @@ def heavy_keys(
     )
 
 
-def rank(frame: "DataFrame", event: "Column", known: "Column", payload: Sequence[str]) -> "Column":
-    """What the rows of a key are compared by: event, known time, then what they hold. Nulls come first.
-
-    event, known: columns of whole microseconds. payload: columns of `frame`, of any type.
-    """
-    from pyspark.sql import functions as F
-
-    fields = {f.name: f.dataType for f in frame.schema.fields}
-    return F.struct(event, known, *(_orderable(name, fields[name]) for name in payload))
-
-
 def _rows(
     name: str,
     history: History,
@@ -177,8 +193,6 @@ def _rows(
     from pyspark.sql import functions as F
 
     frame = history.frame
-    if history.known_time is None and (known_only or as_known_at is not None):
-        raise UsageError("These features have no column of known time; name one, or ask with known_only=False.")
     event = micros(frame, history.event_time)
     known = event if history.known_time is None else micros(frame, history.known_time)
     usable = F.greatest(event, known) if known_only else event
@@ -188,16 +202,15 @@ def _rows(
     if as_known_at is not None:
         possible = possible & (known <= microseconds_of(as_known_at))
     payload = F.struct(event.alias("event"), *(named(c).alias(f"f{i}") for i, c in enumerate(history.columns)))
-    tie_breakers = [c for c in history.columns if c not in {*history.keys, history.event_time, history.known_time}]
     given = [named(n).cast(t).alias(k) for n, t, k in zip(history.keys, types, keys, strict=True)]
     rows = frame.where(possible).select(
         *given,
         usable.alias(AT),
         F.lit(False).alias(IS_LABEL),
-        rank(frame, event.alias("event"), known.alias("known"), tie_breakers).alias(f"__rank_{name}"),
+        rank(frame, event.alias("event"), known.alias("known"), history.tie_breakers()).alias(f"__rank_{name}"),
         payload.alias(f"__row_{name}"),
     )
-    return rows.where(_all_given(keys))
+    return rows.where(all_given(keys))
 
 
 def dealt(
@@ -207,7 +220,7 @@ def dealt(
     from pyspark.sql import functions as F
 
     by_chance = F.pmod(F.xxhash64(spread), F.lit(NULL_KEY_SHARES)).cast("int")
-    alone = F.when(_all_given(keys), 0).otherwise(by_chance) if is_label else F.lit(0)
+    alone = F.when(all_given(keys), 0).otherwise(by_chance) if is_label else F.lit(0)
     if heavy is None:
         return frame.withColumn(SHARE, alone)
     small = F.broadcast(heavy)
@@ -226,69 +239,3 @@ def _fresh(name: str, ttl: timedelta | None) -> "Column":
     if ttl is None:
         return row
     return F.when(row["event"] >= F.col(AT) - ttl // MICROSECOND, row)
-
-
-def _all_given(keys: Sequence[str]) -> "Column":
-    from pyspark.sql import functions as F
-
-    return reduce(lambda a, b: a & b, (F.col(k).isNotNull() for k in keys), F.lit(True))
-
-
-def micros(frame: "DataFrame", name: str) -> "Column":
-    """A column of timestamps as whole microseconds since 1970 UTC. Raises UsageError on anything else."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import TimestampNTZType, TimestampType
-
-    if name not in frame.columns:
-        raise UsageError(f"There is no column {name} among {', '.join(frame.columns)}.")
-    kind = frame.schema[name].dataType
-    if isinstance(kind, TimestampNTZType):
-        raise UsageError(f"The times in column {name} have no time zone; give them one, such as UTC.")
-    if not isinstance(kind, TimestampType):
-        raise UsageError(f"Column {name} holds {kind.simpleString()}; expected timestamps in UTC.")
-    return F.unix_micros(named(name))
-
-
-def microseconds_of(at: datetime) -> int:
-    """An instant with a zone as whole microseconds since 1970 UTC."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND
-
-
-def _key_types(labels: "DataFrame", label_keys: Sequence[str], histories: Iterable[History]) -> list["DataType"]:
-    """The type in which each key is compared: whole numbers as the widest, anything else as it is on both sides."""
-    from pyspark.sql.types import IntegralType, LongType
-
-    types: list[DataType] = []
-    for i, label_key in enumerate(label_keys):
-        if label_key not in labels.columns:
-            raise UsageError(f"The label rows have no column {label_key}; they have {', '.join(labels.columns)}.")
-        given = labels.schema[label_key].dataType
-        for history in histories:
-            wanted = history.frame.schema[history.keys[i]].dataType
-            is_whole = isinstance(given, IntegralType) and isinstance(wanted, IntegralType)
-            if given != wanted and not is_whole:
-                raise UsageError(
-                    f"The keys in column {label_key} are {given.simpleString()}; the features have "
-                    f"{wanted.simpleString()}."
-                )
-        types.append(LongType() if isinstance(given, IntegralType) else given)
-    return types
-
-
-def _orderable(name: str, kind: "DataType") -> "Column":
-    """A column to sort by; what holds a map, which has no order, as text."""
-    from pyspark.sql import functions as F
-
-    column = named(name)
-    return F.to_json(F.struct(column.alias("v"))) if "map<" in kind.simpleString() else column
-
-
-def named(name: str) -> "Column":
-    """A column by its name, whatever characters that has."""
-    from pyspark.sql import functions as F
-
-    return F.col(_quoted(name))
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

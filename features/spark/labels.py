@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from features.asof.join import microseconds
 from features.offline.labels import LABEL_TIME, label_table, label_time
 from features.offline.requests import Retrieval, ViewRequest
-from features.spark.join import micros, microseconds_of, named
+from features.spark.columns import micros, microseconds_of, named
 from infra import delta
 from infra.errors import UsageError
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from features.spark.join import SHARE, History, as_of_join, dealt, heavy_keys
+from features.spark.columns import History
+from features.spark.join import SHARE, as_of_join, dealt, heavy_keys
 from infra.errors import UsageError
 from tests.features.oracle import TTLS, Case, gathered, seen
 
@@ -69,12 +70,13 @@ def frames(spark: "SparkSession", cases: list[Case]) -> tuple["DataFrame", "Data
 
 @pytest.mark.parametrize("known_only", [True, False])
 @pytest.mark.parametrize("as_known_at", [None, 5])
-@pytest.mark.parametrize("rows_a_share", [None, 3])
+@pytest.mark.parametrize(("is_few", "rows_a_share"), [(True, None), (False, None), (False, 3)])
 def test_every_label_sees_what_the_oracle_says(
     frames: tuple["DataFrame", "DataFrame"],
     cases: list[Case],
     known_only: bool,
     as_known_at: int | None,
+    is_few: bool,
     rows_a_share: int | None,
 ) -> None:
     labels, facts = frames
@@ -93,6 +95,7 @@ def test_every_label_sees_what_the_oracle_says(
         as_known_at=None
         if as_known_at is None
         else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_known_at * HOUR),
+        is_few=is_few,
         heavy=heavy,
         partitions=None if rows_a_share is None else 5,
     )
@@ -135,6 +138,8 @@ def test_a_key_with_most_rows_is_divided_among_tasks(spark: "SparkSession") -> N
     divided = as_of_join(labels, rows, **asked, heavy=heavy, partitions=50)  # type: ignore[arg-type]
     assert divided.select("n", "v.f0").toArrow().sort_by("n").equals(plain)
     assert plain.column(1).null_count < plain.num_rows
+    few = as_of_join(labels, rows, **asked, is_few=True).select("n", "v.f0")  # type: ignore[arg-type]
+    assert few.toArrow().sort_by("n").equals(plain)
 
     # What one task of the sort has at most: without shares it would be 19,800 rows and 1,200 labels.
     sides = [
