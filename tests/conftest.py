@@ -4,6 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about what else runs on the machine than about the code.
+settings.register_profile("oncolake", deadline=None)
+settings.load_profile("oncolake")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -12,9 +12,12 @@ from infra import logs
 
 @pytest.fixture
 def untouched() -> Iterator[None]:
-    """Handlers and hooks of the process are put back."""
+    """Handlers and hooks of the process are put back; the readers, which hush pydicom, may have run before."""
     handlers, shown = logging.getLogger().handlers[:], warnings.showwarning
+    level = logging.getLogger("pydicom").level
+    logging.getLogger("pydicom").setLevel(logging.NOTSET)
     yield
+    logging.getLogger("pydicom").setLevel(level)
     logging.getLogger().handlers, warnings.showwarning = handlers, shown
 
 
