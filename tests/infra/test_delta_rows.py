@@ -64,3 +64,14 @@ def test_files_become_visible_together_and_their_reach_is_known(tmp_path: Path) 
     assert not delta.may_hold(path, {"a": ("n", "z"), "at": (late, late)})
     assert not delta.may_hold(path, {"a": ("k", "k"), "at": (late.replace(year=2895), late.replace(year=2895))})
     assert delta.may_hold(path, {"x": (5.0, 6.0)})  # no bounds of doubles: NaN is the greatest to Spark
+
+
+def test_the_version_that_gave_a_table_its_content_is_known_of_old_versions_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "t")
+    for i in range(12):
+        deltalake.write_deltalake(path, pa.table({"i": [i]}), mode="append")
+    deltalake.DeltaTable(path).optimize.compact()
+    newest = deltalake.DeltaTable(path).version()
+    assert newest == 12
+    assert [delta.content_version(path, v) for v in (None, 12, 11, 5, 0)] == [11, 11, 11, 5, 0]
+    assert delta.content_version(str(tmp_path / "none")) is None
