@@ -5,7 +5,7 @@ for each label. The best of all is the best of these, so they are all that is sh
 rows. A key with most of the rows is no trouble, because rows are never brought together by key.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.asof.join import as_of_rows
-from features.spark.columns import History, all_given, micros, microseconds_of, named, rank
+from features.spark.best import AT, LABEL_NUMBER, best_of, instants_and_numbers, require_known_times, told
+from features.spark.columns import History, all_given, key_types, micros, microseconds_of, named, rank
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -22,9 +23,54 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS, CHUNK_BYTES = 1_000_000, 128 << 20
 """What a task holds at once: whichever is reached first."""
-EVENT, KNOWN, LABEL_AT, LABEL_NUMBER = "__event", "__known", "__at", "__number"
+EVENT, KNOWN, LABEL_AT = "__event", "__known", "__label_at"
 
 Batches = Iterable[pa.RecordBatch]
+
+
+def as_of_join_few(
+    labels: "DataFrame",
+    histories: Mapping[str, History],
+    label_keys: Mapping[str, Sequence[str]],
+    *,
+    label_time: str,
+    number: str,
+    known_only: bool = True,
+    as_known_at: datetime | None = None,
+) -> "DataFrame":
+    """As `features.spark.join.as_of_join`, where keys and times of all labels may be sent to every task.
+
+    They are read at once for that, and once more by the plan: `labels` must have the same numbers both times.
+    label_keys: by history, the label columns that its keys are compared with; they may differ between histories, and
+        one pass serves all.
+    """
+    from pyspark.sql import functions as F
+
+    require_known_times(histories.values(), known_only, as_known_at)
+    carried = instants_and_numbers(labels, label_time, number)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in histories:
+        groups.setdefault(tuple(label_keys[name]), []).append(name)
+    types = {given: key_types(labels, given, [histories[n] for n in names]) for given, names in groups.items()}
+    keys = {given: [f"__g{g}k{i}" for i in range(len(given))] for g, given in enumerate(groups)}
+    cast = [
+        named(name).cast(t).alias(k)
+        for given in groups
+        for name, t, k in zip(given, types[given], keys[given], strict=True)
+    ]
+    probes = labels.select(*cast, *carried).select(
+        *(k for given in groups for k in keys[given]), F.timestamp_micros(AT).alias(LABEL_AT), LABEL_NUMBER
+    )
+    table = probes.toArrow()
+    found = [
+        candidates(
+            name, histories[name], table.select([*keys[given], LABEL_AT, LABEL_NUMBER]), keys[given], types[given],
+            known_only=known_only, as_known_at=as_known_at,
+        )
+        for given, names in groups.items()
+        for name in names
+    ]  # fmt: skip
+    return told(best_of([labels.select(*carried), *found], histories), labels.columns, histories)
 
 
 def candidates(

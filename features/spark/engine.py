@@ -1,17 +1,18 @@
 """The Spark engine: reads Delta by Spark at pinned versions and joins by `features.spark.join`, at any size.
 
-Label rows may be a Spark frame, a SELECT over the gold tables, or what the local engine takes. All feature views that
-are keyed by the same label columns are joined in one pass.
+Label rows may be a Spark frame, a SELECT over the gold tables, or what the local engine takes. With few labels all
+feature views are joined in one pass, with many all that are keyed by the same label columns.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
 from features.offline.requests import Pull, Retrieval, ViewRequest, check_label_columns
+from features.spark.candidates import as_of_join_few
 from features.spark.columns import History, micros, microseconds_of, named, rank
 from features.spark.job import FILES, SparkRetrievalJob
 from features.spark.join import as_of_join, heavy_keys
@@ -27,6 +28,15 @@ FEW_LABELS = 500_000
 """Keys and times of so many labels are megabytes: they go to every task, and the history stays where it is."""
 ROWS_A_TASK = 1_000_000
 """Rows that one task sorts; a key with more of them is divided among tasks."""
+
+
+class Rule(TypedDict):
+    """What both plans are told alike."""
+
+    label_time: str
+    number: str
+    known_only: bool
+    as_known_at: datetime | None
 
 
 def historical(asked: Retrieval) -> SparkRetrievalJob:
@@ -102,25 +112,28 @@ def _joined(spark: "SparkSession", asked: Retrieval, labels: Labels, shown: Sequ
     from pyspark.sql import functions as F
 
     frame = labels.frame.select(NUMBER, *map(named, shown))
-    passes: dict[tuple[str, ...], dict[str, ViewRequest]] = {}
-    for i, view in enumerate(asked.views):
-        passes.setdefault(view.label_keys, {})[f"__v{i}"] = view
-    for label_keys, views in passes.items():
-        histories = {name: _history(spark, view, labels, asked) for name, view in views.items()}
-        rows = max(labels.rows, sum(rows_of(view) for view in views.values()))
-        is_few = labels.rows <= FEW_LABELS
-        frame = as_of_join(
-            frame,
-            histories,
-            label_keys=label_keys,
-            label_time=labels.time,
-            number=NUMBER,
-            known_only=asked.known_only,
-            as_known_at=asked.as_known_at,
-            is_few=is_few,
-            heavy=_heavy(labels, histories, label_keys) if rows > 2 * ROWS_A_TASK and not is_few else None,
-            partitions=_partitions(spark, rows),
-        )
+    views = {f"__v{i}": view for i, view in enumerate(asked.views)}
+    histories = {name: _history(spark, view, labels, asked) for name, view in views.items()}
+    rule: Rule = {
+        "label_time": labels.time,
+        "number": NUMBER,
+        "known_only": asked.known_only,
+        "as_known_at": asked.as_known_at,
+    }
+    if labels.rows <= FEW_LABELS:
+        frame = as_of_join_few(frame, histories, {name: view.label_keys for name, view in views.items()}, **rule)
+    else:
+        for label_keys in dict.fromkeys(view.label_keys for view in asked.views):
+            mine = {name: histories[name] for name, view in views.items() if view.label_keys == label_keys}
+            rows = max(labels.rows, sum(rows_of(views[name]) for name in mine))
+            frame = as_of_join(
+                frame,
+                mine,
+                label_keys=label_keys,
+                heavy=_heavy(labels, mine, label_keys) if rows > 2 * ROWS_A_TASK else None,
+                partitions=_partitions(spark, rows),
+                **rule,
+            )
     chosen = [
         F.col(f"__v{i}.f{j}").alias(name)
         for i, view in enumerate(asked.views)

@@ -1,52 +1,40 @@
 """The as-of join on Spark: for each label, what was known of its entity at the label's time; at any size.
 
-The rule is that of `features.asof.join`. There are two plans, and both cost what the rows cost, never what the pairs
-would:
-
-- Few labels go to every task, and no row of history moves (`features.spark.candidates`).
-- Many labels and the rows of every history with the same key are laid into one table and ordered by the instant at
-  which they count (a label: its time; a row: `usable = max(event, known)`), rows before labels at the same instant. The
-  best row so far, by (event, known, payload), is then what each label may see: a running maximum, so one shuffle and
-  one sort serve all histories.
+The rule is that of `features.asof`. Labels and the rows of every history with the same key are laid into one table and
+ordered by the instant at which they count (a label: its time; a row: `usable = max(event, known)`), rows before labels
+at the same instant. The best row so far, by (event, known, payload), is then what each label may see: a running
+maximum, so one shuffle and one sort serve all histories, and the cost grows with the rows and never with the pairs.
+Where the labels are few, `features.spark.candidates` has a better plan.
 
 The best of all rows is the best of the bests of any parts of them. So a key with more rows than a task should hold
 (`heavy_keys`) is divided into shares: the longer of its two sides is divided, the other one is copied to each share,
 and where rows of the history were divided, the best answer of the shares is the answer.
 
-Times are whole microseconds since 1970 in UTC. The features never pass through the driver.
+Times are whole microseconds since 1970 in UTC. Nothing here passes through the driver.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from features.spark.candidates import LABEL_AT, LABEL_NUMBER, candidates
-from features.spark.columns import (
-    MICROSECOND,
-    History,
-    all_given,
-    key_types,
-    micros,
-    microseconds_of,
-    named,
-    quoted,
-    rank,
+from features.spark.best import (
+    AT,
+    LABEL,
+    LABEL_NUMBER,
+    best_of,
+    instants_and_numbers,
+    require_known_times,
+    told,
+    union,
 )
-from infra.errors import UsageError
+from features.spark.columns import History, all_given, key_types, micros, microseconds_of, named, rank
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import DataType
 
-AT, IS_LABEL, LABEL, SHARE, SHARES, DIVIDES_LABELS = (
-    "__at",
-    "__is_label",
-    "__label",
-    "__share",
-    "__shares",
-    "__divides_labels",
-)
+IS_LABEL, SHARE, SHARES, DIVIDES_LABELS = "__is_label", "__share", "__shares", "__divides_labels"
 NULL_KEY_SHARES = 64
 """Labels without a key match nothing; so that they do not all meet in one task, they are dealt out."""
 
@@ -60,7 +48,6 @@ def as_of_join(
     number: str,
     known_only: bool = True,
     as_known_at: datetime | None = None,
-    is_few: bool = False,
     heavy: "DataFrame | None" = None,
     partitions: int | None = None,
 ) -> "DataFrame":
@@ -69,9 +56,7 @@ def as_of_join(
     labels: any columns; `label_keys` and `label_time` (a timestamp) are read, `number` tells the labels apart.
     histories: by the name of the column that the answer gets; all are keyed by `label_keys`.
     known_only: False ignores the known time but for breaking ties. as_known_at: rows known later do not exist.
-    is_few: whether keys and times of all labels may be sent to every task; they are read at once for that.
-    heavy, partitions: where they may not, what `heavy_keys` returned, and the tasks to divide the work into (None: what
-        the session has set).
+    heavy: what `heavy_keys` returned. partitions: tasks to divide the work into; None: what the session has set.
 
     Returns every column of `labels`, and for each history a struct of its `columns`, f0, f1, ... in their order; null
     where nothing could be known: no row, all too old, a null key or a null time in the label. Rows of history with a
@@ -82,33 +67,20 @@ def as_of_join(
     """
     from pyspark.sql import functions as F
 
-    if (known_only or as_known_at is not None) and any(h.known_time is None for h in histories.values()):
-        raise UsageError("These features have no column of known time; name one, or ask with known_only=False.")
+    require_known_times(histories.values(), known_only, as_known_at)
     keys = [f"__k{i}" for i in range(len(label_keys))]
     types = key_types(labels, label_keys, histories.values())
     asked = labels.select(
         *(named(name).cast(t).alias(k) for name, t, k in zip(label_keys, types, keys, strict=True)),
-        micros(labels, label_time).alias(AT),
-        named(number).alias(LABEL_NUMBER),
-        F.struct(*map(named, labels.columns)).alias(LABEL),
+        *instants_and_numbers(labels, label_time, number),
+        F.lit(True).alias(IS_LABEL),
     )
-    if is_few:
-        probes = asked.select(*keys, F.timestamp_micros(AT).alias(LABEL_AT), LABEL_NUMBER).toArrow()
-        found = [
-            candidates(n, h, probes, keys, types, known_only=known_only, as_known_at=as_known_at)
-            for n, h in histories.items()
-        ]
-        answered = _best_of([asked.drop(*keys), *found], histories)
-    else:
-        sides = [dealt(asked.withColumn(IS_LABEL, F.lit(True)), keys, heavy, is_label=True, spread=LABEL_NUMBER)]
-        for name, history in histories.items():
-            rows = _rows(name, history, keys, types, known_only=known_only, as_known_at=as_known_at)
-            sides.append(dealt(rows, keys, heavy, is_label=False, spread=AT))
-        answered = _by_window(sides, keys, histories, is_divided=heavy is not None, partitions=partitions)
-    return answered.select(
-        *(F.col(f"{LABEL}.{quoted(c)}") for c in labels.columns),
-        *(_fresh(name, history.ttl).alias(name) for name, history in histories.items()),
-    )
+    sides = [dealt(asked, keys, heavy, is_label=True, spread=LABEL_NUMBER)]
+    for name, history in histories.items():
+        rows = _rows(name, history, keys, types, known_only=known_only, as_known_at=as_known_at)
+        sides.append(dealt(rows, keys, heavy, is_label=False, spread=AT))
+    answered = _by_window(sides, keys, histories, is_divided=heavy is not None, partitions=partitions)
+    return told(answered, labels.columns, histories)
 
 
 def _by_window(
@@ -123,7 +95,7 @@ def _by_window(
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    together = _union(sides)
+    together = union(sides)
     if partitions is not None:
         together = together.repartition(partitions, *keys, SHARE)
     so_far = (
@@ -134,20 +106,7 @@ def _by_window(
         return together.select(IS_LABEL, AT, LABEL, *best).where(IS_LABEL)
     ranks = [F.max(f"__rank_{n}").over(so_far).alias(f"__rank_{n}") for n in histories]
     labels = together.select(IS_LABEL, LABEL_NUMBER, AT, LABEL, *best, *ranks).where(IS_LABEL)
-    return _best_of([labels], histories)
-
-
-def _best_of(parts: Sequence["DataFrame"], histories: Iterable[str]) -> "DataFrame":
-    """One row a label, with the best row of each history that any part has for it."""
-    from pyspark.sql import functions as F
-
-    best = [F.max_by(f"__row_{n}", f"__rank_{n}").alias(f"__row_{n}") for n in histories]
-    first = [F.first(column, ignorenulls=True).alias(column) for column in (AT, LABEL)]
-    return _union(parts).groupBy(LABEL_NUMBER).agg(*first, *best)
-
-
-def _union(parts: Sequence["DataFrame"]) -> "DataFrame":
-    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), parts)
+    return best_of([labels], histories)
 
 
 def heavy_keys(
@@ -230,12 +189,3 @@ def dealt(
     each = F.sequence(F.lit(0), F.col(SHARES) - 1)
     shares = F.when(F.col(SHARES).isNull(), F.array(alone)).when(is_divided, F.array(one)).otherwise(each)
     return found.withColumn(SHARE, F.explode(shares)).drop(SHARES, DIVIDES_LABELS)
-
-
-def _fresh(name: str, ttl: timedelta | None) -> "Column":
-    from pyspark.sql import functions as F
-
-    row = F.col(f"__row_{name}")
-    if ttl is None:
-        return row
-    return F.when(row["event"] >= F.col(AT) - ttl // MICROSECOND, row)

@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Labels:
     """Label rows in Spark: every column that the result shows, and NUMBER, which orders them.
 
-    first, last: bounds of the label times; None where no row has one. rows: how many (at most). table: the rows as they
+    first, last: bounds of the label times; None where no row has one. rows: how many. table: the rows as they
     were given, where they lie in this process.
     """
 
@@ -75,16 +75,27 @@ def _local(spark: "SparkSession", asked: Retrieval) -> Labels:
 
 
 def _frame(frame: "DataFrame") -> Labels:
-    """Rows in Spark, in the order in which they lie there. One look at their times, which tells what to read."""
+    """Rows in Spark, in the order in which they lie there; one look at their times tells what to read."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import TimestampNTZType, TimestampType
 
     kinds = (TimestampType, TimestampNTZType)
     time = label_time(frame.columns, [f.name for f in frame.schema.fields if isinstance(f.dataType, kinds)])
     at = micros(frame, time)
-    (row,) = frame.agg(F.min(at), F.max(at), F.count("*")).collect()
-    numbered = frame.withColumn(NUMBER, F.monotonically_increasing_id())
+    numbered = _numbered(frame)
+    (row,) = numbered.agg(F.min(at), F.max(at), F.count("*")).collect()
     return Labels(frame=numbered, time=time, first=_instant(row[0]), last=_instant(row[1]), rows=row[2])
+
+
+def _numbered(frame: "DataFrame") -> "DataFrame":
+    """The rows with their numbers, computed now and kept where they are.
+
+    A frame that is computed again may give its rows in another order, or other rows: a plan that looks at the labels
+    twice would then mix up their answers.
+    """
+    from pyspark.sql import functions as F
+
+    return frame.withColumn(NUMBER, F.monotonically_increasing_id()).localCheckpoint()
 
 
 def _selected(spark: "SparkSession", asked: Retrieval) -> "DataFrame":
@@ -127,12 +138,13 @@ def _instants(spark: "SparkSession", asked: Retrieval) -> Labels:
     together = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), changes)
     ordered = together.select(*map(named, keys), LABEL_TIME).distinct()
     ordered = ordered.orderBy(*(named(key).asc_nulls_last() for key in keys), LABEL_TIME)
+    numbered = _numbered(ordered)
     return Labels(
-        frame=ordered.withColumn(NUMBER, F.monotonically_increasing_id()),
+        frame=numbered,
         time=LABEL_TIME,
         first=start,
         last=end,
-        rows=sum(rows_of(view) for view in asked.views),
+        rows=numbered.count(),
     )
 
 

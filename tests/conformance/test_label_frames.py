@@ -271,6 +271,16 @@ class TestSparkFrames:
         assert job.file_ids == ("file-a", "file-b", "file-c")
         assert job.metadata.max_event_timestamp == hour(10.5)
 
+    def test_many_labels_get_the_same_by_the_plan_for_many(
+        self, made: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("features.spark.engine.FEW_LABELS", 0)
+        for rows_a_task in (1_000_000, 2):  # all keys in any task, and every key divided among tasks
+            monkeypatch.setattr("features.spark.engine.ROWS_A_TASK", rows_a_task)
+            job = made.store.get_historical_features(pandas_labels(), REFS, full_feature_names=True)
+            assert features_of(job.to_arrow()) == WANTED
+            assert job.file_ids == ("file-a", "file-b", "file-c")
+
     def test_local_labels_as_a_spark_frame(self, made: Environment) -> None:
         job = made.store.get_historical_features(pandas_labels(), REFS, full_feature_names=True)
         table = job.to_spark_df().toArrow()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from features.spark.candidates import as_of_join_few
 from features.spark.columns import History
 from features.spark.join import SHARE, as_of_join, dealt, heavy_keys
 from infra.errors import UsageError
@@ -85,20 +86,13 @@ def test_every_label_sees_what_the_oracle_says(
     heavy = None
     if rows_a_share is not None:
         heavy = heavy_keys(labels, list(views.values()), label_keys=KEYS, rows_a_share=rows_a_share)
-    answer = as_of_join(
-        labels,
-        views,
-        label_keys=KEYS,
-        label_time="t",
-        number="n",
-        known_only=known_only,
-        as_known_at=None
-        if as_known_at is None
-        else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_known_at * HOUR),
-        is_few=is_few,
-        heavy=heavy,
-        partitions=None if rows_a_share is None else 5,
-    )
+    at = None if as_known_at is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_known_at * HOUR)
+    rule = {"label_time": "t", "number": "n", "known_only": known_only, "as_known_at": at}
+    if is_few:
+        answer = as_of_join_few(labels, views, dict.fromkeys(views, KEYS), **rule)  # type: ignore[arg-type]
+    else:
+        partitions = None if rows_a_share is None else 5
+        answer = as_of_join(labels, views, label_keys=KEYS, heavy=heavy, partitions=partitions, **rule)  # type: ignore[arg-type]
     assert answer.columns == [*labels.columns, *views]
     got = answer.select("n", *(f"{view}.f0" for view in views)).toArrow().sort_by("n")
     asked = [(case, label) for case in cases for label in case.labels]
@@ -138,8 +132,8 @@ def test_a_key_with_most_rows_is_divided_among_tasks(spark: "SparkSession") -> N
     divided = as_of_join(labels, rows, **asked, heavy=heavy, partitions=50)  # type: ignore[arg-type]
     assert divided.select("n", "v.f0").toArrow().sort_by("n").equals(plain)
     assert plain.column(1).null_count < plain.num_rows
-    few = as_of_join(labels, rows, **asked, is_few=True).select("n", "v.f0")  # type: ignore[arg-type]
-    assert few.toArrow().sort_by("n").equals(plain)
+    few = as_of_join_few(labels, rows, {"v": ["key"]}, label_time="t", number="n")
+    assert few.select("n", "v.f0").toArrow().sort_by("n").equals(plain)
 
     # What one task of the sort has at most: without shares it would be 19,800 rows and 1,200 labels.
     sides = [
