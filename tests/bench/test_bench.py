@@ -18,8 +18,14 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bench")
 
 
+WITH_EVERY_CHANGE = {"gate", "dicom_headers", "feature_first", "online_read", "wide_omics"}
+"""The others start five to ten sessions each: together they take as long as half of all slow tests."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in WITH_EVERY_CHANGE else pytest.mark.fire) for n in BENCHMARKS]
+)
 def test_a_benchmark_measures_something(name: str, build: Path) -> None:
     result = run(BENCHMARKS[name], "tiny", build, lambda step: None)
     assert result.figures
