@@ -82,8 +82,25 @@ def postgres_server(folder: Path) -> Iterator[str]:
     )  # fmt: skip
     assert made.returncode == 0, made.stderr[-2000:]
     command = [str(found / "postgres"), "-D", str(data), "-h", HOST, "-p", str(port), "-k", str(folder), "-F"]
+    address = f"postgresql://oncolake@{HOST}:{port}/postgres"
     with running(command, folder, port, **user):
-        yield f"postgresql://oncolake@{HOST}:{port}/postgres"
+        _takes_queries(address)
+        yield address
+
+
+def _takes_queries(address: str, seconds: float = 60) -> None:
+    """PostgreSQL listens before it is ready, and refuses until then."""
+    import psycopg
+
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(address).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def _postgres() -> Path | None:
