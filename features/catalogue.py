@@ -19,7 +19,7 @@ from features.statistics import Distribution, distribution
 from features.store.services import SERVICES
 from features.tables import VIEWS
 from features.view import EVENT_TIME, KNOWN_TIME, Feature, GoldView
-from infra import delta
+from infra import delta, scan
 from infra.errors import UsageError
 from infra.lake import Lake
 
@@ -179,7 +179,7 @@ def history(lake: Lake, view: GoldView, entity: str, features: Sequence[str]) ->
     Empty where the table is not built.
     """
     try:
-        table = deltalake.DeltaTable(lake.gold(view.name)).to_pyarrow_dataset()
+        table = scan.dataset(lake.gold(view.name))
     except TableNotFoundError:
         return pd.DataFrame(columns=[EVENT_TIME, KNOWN_TIME, *features])
     rows = table.to_table(columns=[EVENT_TIME, KNOWN_TIME, *features], filter=pc.field(view.join_key) == entity)
@@ -194,8 +194,8 @@ def numbers(rows: pa.Table, features: Sequence[str]) -> pd.DataFrame:
 
 def _rows(lake: Lake, view: GoldView, version: int, features: Sequence[str]) -> tuple[pa.Table, pa.Table]:
     """(keys and times of all rows, those of `current`, with the features)."""
-    table = deltalake.DeltaTable(lake.gold(view.name), version=version).to_pyarrow_dataset()
-    every = table.to_table(columns=[view.join_key, EVENT_TIME, KNOWN_TIME, *features])
+    table = deltalake.DeltaTable(lake.gold(view.name), version=version)
+    every = scan.rows(table, [view.join_key, EVENT_TIME, KNOWN_TIME, *features])
     if view.ttl is not None:
         return every, every
     at = pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC"))
@@ -218,7 +218,7 @@ def _state(lake: Lake, view: GoldView) -> tuple[int | None, int | None, datetime
     if newest in actions.column_names and not actions[newest].null_count:
         times = actions[newest]
     else:
-        times = table.to_pyarrow_dataset().to_table(columns=[KNOWN_TIME])[KNOWN_TIME]
+        times = scan.rows(table, [KNOWN_TIME])[KNOWN_TIME]
     until = pc.max(times).as_py()
     return version, int(table.count()), None if until is None else until.replace(tzinfo=until.tzinfo or UTC)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.frames import digest
+from infra import scan
 from infra.errors import UsageError
 from infra.lake import Lake
 
@@ -118,7 +119,7 @@ def saved(lake: Lake, name: str) -> Dataset | None:
         return None
     if not isinstance(found.storage, DeltaStorage):
         raise UsageError(f"The saved dataset {name} lies in a {type(found.storage).__name__}; expected a DeltaStorage.")
-    return Dataset(name, found.storage.to_data_source().open(store.config).to_pandas())
+    return Dataset(name, scan.rows(found.storage.to_data_source().open(store.config)).to_pandas())
 
 
 def _provenance(kept: bytes | None, path: Path) -> Provenance | None:

@@ -22,7 +22,7 @@ from features.leakage.known_then import KINDS, Ints, Moments, causes, codes, dif
 from features.leakage.origins import rests_on
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, GoldView
-from infra import delta
+from infra import delta, scan
 from infra.errors import UsageError
 from infra.lake import Lake
 from infra.tables import TABLES
@@ -194,7 +194,7 @@ def _gold(lake: Lake, view: GoldView, version: int | None, entities: "pd.Series[
     if version is None:
         raise UsageError(f"The feature view {view.name} has no table; run `oncolake features build` first.")
     try:
-        table = deltalake.DeltaTable(path, version=version).to_pyarrow_dataset()
+        table = scan.dataset(deltalake.DeltaTable(path, version=version))
     except deltalake.exceptions.DeltaError as error:
         raise UsageError(f"Version {version} of the table of feature view {view.name} cannot be read.") from error
     have = [c for c in view.columns if c in table.schema.names]

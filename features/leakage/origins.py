@@ -6,7 +6,6 @@ row of the same entity that could be known. That bound needs no recomputation: o
 
 from typing import Any
 
-import deltalake
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from features.arrow_sql import query
 from features.leakage.known_then import Ints
 from features.view import FILE_IDS, GoldView
-from infra import delta
+from infra import delta, scan
 from infra.lake import Lake
 from infra.tables import TABLES
 
@@ -101,8 +100,7 @@ def _drawn(lake: Lake) -> pa.Table:
 
 def _scan(lake: Lake, table: str, columns: list[str], where: Any) -> pa.RecordBatchReader:
     """Rows of a silver table as a stream: minutes of monitors are many, and few of them are ever in memory."""
-    dataset = deltalake.DeltaTable(lake.silver(table)).to_pyarrow_dataset()
-    return dataset.scanner(columns=columns, filter=where).to_reader()
+    return scan.dataset(lake.silver(table)).scanner(columns=columns, filter=where).to_reader()
 
 
 def _whole(part: pa.Table) -> pa.Table:

@@ -17,6 +17,7 @@ from feast.saved_dataset import CUSTOM_STORAGE_CLASS_KEY, SavedDatasetStorage
 from feast.type_map import pa_to_feast_value_type
 from feast.value_type import ValueType
 
+from infra import scan
 from infra.errors import UsageError
 from infra.lake import Lake
 
@@ -87,7 +88,7 @@ class DeltaSource(DataSource):  # type: ignore[misc]
         return _value_type
 
     def get_table_column_names_and_types(self, config: RepoConfig) -> Iterable[tuple[str, str]]:
-        schema = self.open(config).to_pyarrow_dataset().schema
+        schema = scan.dataset(self.open(config)).schema
         return [(field.name, str(field.type)) for field in schema]
 
     def location(self, config: RepoConfig) -> str:
@@ -183,7 +184,7 @@ def dataset(table: deltalake.DeltaTable, name: str, as_codes: Sequence[str] = ()
     coded = [column for column in as_codes if column in text]
     options = ds.ParquetReadOptions(dictionary_columns=set(coded)) if coded else None
     try:
-        rows = table.to_pyarrow_dataset(parquet_read_options=options)
+        rows = scan.dataset(table, options)
     except deltalake.exceptions.DeltaProtocolError as error:
         raise UsageError(
             f"The table of {name} has deletion vectors or another feature that only Spark reads; set "
@@ -200,13 +201,13 @@ def read_columns(
     table: deltalake.DeltaTable, columns: Sequence[str], where: Any = None, as_codes: Sequence[str] = ()
 ) -> pa.Table:
     """Some columns of a Delta table as Arrow, each once; files and row groups that `where` excludes are not read."""
-    rows = dataset(table, table.table_uri.rsplit("/", 1)[-1], as_codes)
+    rows = dataset(table, _name(table), as_codes)
     return rows.to_table(columns=list(dict.fromkeys(columns)), filter=where)
 
 
 def stream_columns(table: deltalake.DeltaTable, columns: Sequence[str], where: Any = None) -> pa.RecordBatchReader:
     """The same rows in the same order, in batches: one row group of a file is in memory at a time."""
-    rows = dataset(table, table.table_uri.rsplit("/", 1)[-1])
+    rows = dataset(table, _name(table))
     columns = list(dict.fromkeys(columns))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -215,3 +216,7 @@ def stream_columns(table: deltalake.DeltaTable, columns: Sequence[str], where: A
                 yield from group.to_batches(schema=rows.schema, columns=columns, filter=where)
 
     return pa.RecordBatchReader.from_batches(pa.schema([rows.schema.field(name) for name in columns]), batches())
+
+
+def _name(table: deltalake.DeltaTable) -> str:
+    return str(table.table_uri.rstrip("/").rsplit("/", 1)[-1])

@@ -26,7 +26,7 @@ from features.store.materialisation import State, state_of
 from features.store.services import SERVICES
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView
-from infra import delta
+from infra import delta, scan
 from infra.errors import UsageError
 from infra.lake import Lake
 
@@ -215,7 +215,7 @@ def known_rows(
     table: deltalake.DeltaTable, view: GoldView, entities: Sequence[str], at: datetime
 ) -> list[OnlineRow | None]:
     """What the as-of join gives each entity at `at`, whatever its age: the time-to-live is the reader's to check."""
-    history = table.to_pyarrow_dataset()
+    history = scan.dataset(table)
     have = set(history.schema.names)
     features = [f.name for f in view.features]
     rows = history.to_table(
@@ -246,14 +246,14 @@ def _pinned(lake: Lake, view: GoldView, state: State | None) -> deltalake.DeltaT
         table = deltalake.DeltaTable(lake.gold(view.name), version=state.done.version)
     except deltalake.exceptions.DeltaError:
         return None
-    files = (table.to_pyarrow_dataset().filesystem, [f.path for f in table.to_pyarrow_dataset().get_fragments()])
-    filesystem, paths = files
-    is_there = str(table.metadata().id) == state.table_id and all(i.is_file for i in filesystem.get_file_info(paths))
+    files = scan.dataset(table)
+    infos = files.filesystem.get_file_info([f.path for f in files.get_fragments()])
+    is_there = str(table.metadata().id) == state.table_id and all(info.is_file for info in infos)
     return table if is_there else None
 
 
 def _entities(table: deltalake.DeltaTable, view: GoldView) -> set[str]:
-    keys = table.to_pyarrow_dataset().scanner(columns=[view.join_key]).to_reader()
+    keys = scan.dataset(table).scanner(columns=[view.join_key]).to_reader()
     found: set[str] = set()
     for batch in keys:
         found.update(pc.unique(batch.column(0)).drop_null().to_pylist())

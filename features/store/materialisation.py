@@ -29,6 +29,7 @@ from features.online.backend import Backend
 from features.online.reading import PackedRows, packing_of, state_note
 from features.online.rows import SCHEMA_BYTES, entities_of, entity_key, from_microseconds, stamped, to_microseconds
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView
+from infra import scan
 from infra.errors import UsageError
 
 CHUNK = 20_000
@@ -123,7 +124,7 @@ def materialise_view(
     last = to_microseconds(state.done.end) if state is not None and is_same_content else None
     newest = pc.max(pc.max_element_wise(stamps["old_event"], stamps["old_known"])).as_py()
     is_forward = last is not None and last <= at and (newest is None or newest <= last)
-    history = table.to_pyarrow_dataset()
+    history = scan.dataset(table)
     since = last if is_forward else None
     chosen = _chosen(history, view, at, since)
     todo, gone = _difference(chosen, stamps, is_forward=is_forward, is_same_content=is_same_content)

@@ -43,7 +43,7 @@ def test_an_absent_table_is_said_to_be_absent(tmp_path: Path) -> None:
 
 
 def test_the_rooms_read_rows_in_this_one_way() -> None:
-    rooms = ("infra", "quality", "ingestion", "training", "oncolake")
+    rooms = ("infra", "quality", "ingestion", "features", "training", "oncolake")
     root = Path(__file__).resolve().parents[2]
     others = [
         str(path.relative_to(root))
