@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.frames import digest
+from features.view import LABEL_TIME
 from infra import scan
 from infra.errors import UsageError
 from infra.lake import Lake
 
 METADATA = b"oncolake.provenance"
-LABEL_TIME = "event_timestamp"
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,25 @@ def read(path: Path) -> Dataset:
 
     Raises UsageError where there is no such file, it cannot be read, or its times are none.
     """
+    frame, kept = _read(path, "a training frame")
+    return Dataset(path.name, frame, _provenance(kept, path))
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Label rows from a CSV or Parquet: the entity's column and `event_timestamp`, which becomes UTC.
+
+    Raises UsageError as `read` does, and where there is no such column.
+    """
+    frame, _ = _read(path, "labels")
+    if LABEL_TIME not in frame.columns:
+        raise UsageError(f"{path} has no column {LABEL_TIME}; expected the entity column and {LABEL_TIME}.")
+    return frame
+
+
+def _read(path: Path, what: str) -> tuple[pd.DataFrame, bytes | None]:
+    """(the frame of a file, what is recorded with it)."""
     if not path.is_file():
-        raise UsageError(f"There is no file {path}; expected a training frame as CSV or parquet.")
+        raise UsageError(f"There is no file {path}; expected {what} as CSV or parquet.")
     try:
         if path.suffix == ".parquet":
             table = pq.read_table(path)
@@ -92,14 +109,16 @@ def read(path: Path) -> Dataset:
             kept = sidecar(path).read_bytes() if sidecar(path).is_file() else None
     except (ValueError, OSError, pa.ArrowException) as error:
         raise UsageError(
-            f"{path} cannot be read as a training frame ({type(error).__name__}); expected CSV or parquet."
+            f"{path} cannot be read as {what} ({type(error).__name__}); expected CSV or parquet."
         ) from error
     if LABEL_TIME in frame.columns:
         try:
             frame[LABEL_TIME] = pd.to_datetime(frame[LABEL_TIME], utc=True)
         except (ValueError, TypeError) as error:
-            raise UsageError(f"Column {LABEL_TIME} of {path} holds what is no time; expected times in UTC.") from error
-    return Dataset(path.name, frame, _provenance(kept, path))
+            raise UsageError(
+                f"Column {LABEL_TIME} of {path} holds what is no time; expected times in UTC, as 2024-03-28 14:05."
+            ) from error
+    return frame, kept
 
 
 def saved(lake: Lake, name: str) -> Dataset | None:

@@ -8,14 +8,12 @@ import pandas as pd
 
 from features.frames import digest, plain_types
 from features.store.repository import open_store, registered
-from features.store.services import SERVICES, served
+from features.store.services import SERVICES, served, views_of
 from features.tables import VIEWS
-from features.view import definitions_hash
+from features.view import LABEL_TIME, definitions_hash
 from infra import delta
 from infra.errors import UsageError
 from infra.lake import Lake
-
-LABEL_TIME = "event_timestamp"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def retrieve(
     Raises UsageError on an unknown or unapplied service, a label frame without key or zoned times, a view whose table
     is not built, and a version that is gone.
     """
-    views = _views(service)
+    views = views_of(service)
     _check(labels, service)
     pinned = {name: _version(lake, name, (versions or {}).get(name)) for name in views}
     store = open_store(lake, known_only=known_only, versions=pinned, as_known_at=as_known_at)
@@ -78,12 +76,6 @@ def retrieve(
         digest=digest(frame, job.table_versions),
         definitions_hash=definitions_hash(VIEWS[name] for name in views),
     )
-
-
-def _views(service: str) -> list[str]:
-    if service not in SERVICES:
-        raise UsageError(f"There is no feature service {service}; the services are {', '.join(SERVICES)}.")
-    return list(SERVICES[service])
 
 
 def _version(lake: Lake, view: str, wanted: int | None) -> int:

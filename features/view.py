@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from infra.table import ColumnType
+import pyarrow as pa
+
+from infra.table import ColumnType, arrow_type
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -23,6 +25,8 @@ JOIN_KEYS: dict[str, str] = {"patient": "patient_id", "case": "case_id"}
 EVENT_TIME = "event_time"
 KNOWN_TIME = "known_time"
 FILE_IDS = "file_ids"
+LABEL_TIME = "event_timestamp"
+"""Column of a label frame that says when each prediction is made, as Feast calls it."""
 
 Silver = Mapping[str, "DataFrame"]
 """Silver tables by name, each with all versions of its rows."""
@@ -82,6 +86,13 @@ class GoldView:
     def columns(self) -> tuple[str, ...]:
         """Every column of the gold table, in order."""
         return (self.join_key, EVENT_TIME, KNOWN_TIME, *(f.name for f in self.features), FILE_IDS)
+
+    def arrow_schema(self) -> pa.Schema:
+        """The gold table's columns with their Arrow types."""
+        types = {f.name: arrow_type(f.type) for f in self.features}
+        time = pa.timestamp("us", tz="UTC")
+        types |= {self.join_key: pa.string(), EVENT_TIME: time, KNOWN_TIME: time, FILE_IDS: pa.list_(pa.string())}
+        return pa.schema([(name, types[name]) for name in self.columns])
 
     def definition(self) -> dict[str, object]:
         """What the view means, as plain data: everything that could change a value."""

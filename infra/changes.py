@@ -78,14 +78,9 @@ def dataset(path: str, names: Sequence[str], schema: pa.Schema | None = None) ->
     return ds.dataset(files, schema=schema or table_schema(path), filesystem=filesystem, format="parquet")
 
 
-def at(path: str, version: int | None) -> deltalake.DeltaTable:
-    """The table at a version (None: the newest)."""
-    return deltalake.DeltaTable(path, version=version)
-
-
-def named_files(table: deltalake.DeltaTable) -> list[NamedFile]:
-    """The data files of a table's version, with the bounds of their columns, from the log alone."""
-    rows = pa.table(table.get_add_actions()).to_pylist()
+def named_files(path: str, version: int | None = None) -> list[NamedFile]:
+    """The data files of a table's version (None: the newest), with the bounds of their columns, from the log alone."""
+    rows = pa.table(deltalake.DeltaTable(path, version=version).get_add_actions()).to_pylist()
     return [
         NamedFile(
             unquote(r["path"]), r["size_bytes"] or 0, r["num_records"] or 0, r.get("min") or {}, r.get("max") or {}

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from features.asof.key_codes import key_codes
 from features.asof.steps import UNKNOWN, Steps, Times, blocks_of, steps_of
+from features.instants import MICROSECOND
 from infra.errors import UsageError
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -110,7 +111,7 @@ def as_of_rows(
         possible = is_known if possible is None else possible & is_known
     at, _ = _numbers(microseconds(labels[label_time], label_time, round_up=False))
     steps = steps_of(codes.history, codes.n, event, known, possible, known_only)
-    chosen = steps.chosen(codes.labels, at, None if ttl is None else ttl // timedelta(microseconds=1))
+    chosen = steps.chosen(codes.labels, at, None if ttl is None else ttl // MICROSECOND)
     found = chosen >= 0
     if not len(steps.row):
         return pa.nulls(labels.num_rows, pa.int64())

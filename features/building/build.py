@@ -176,7 +176,7 @@ def _part(
     record: str,
 ) -> BuiltView:
     path = lake.gold(view.name)
-    files = changes.named_files(changes.at(path, base))
+    files = changes.named_files(path, base)
     exchanged = Exchange((), (), 0, 0)
     if scope.rows:
         staged = f"{lake.staging}/gold-{view.name}-{uuid.uuid4().hex}"

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-import deltalake
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,8 +55,12 @@ def cuts(lake: Lake, view: GoldView, versions: Versions) -> list[Cut]:
     files in the log, patients by nothing: pseudonyms spread evenly, and so do patients' rows.
     """
     path = lake.gold(view.name)
-    silver = {name: _named(lake.silver(name), version) for name, version in versions.items() if version is not None}
-    size = sum(f.size_bytes for f in _named(path, None)) if delta.exists(path) else 0
+    silver = {
+        name: changes.named_files(lake.silver(name), version)
+        for name, version in versions.items()
+        if version is not None
+    }
+    size = sum(f.size_bytes for f in changes.named_files(path)) if delta.exists(path) else 0
     size = size or sum(f.size_bytes for files in silver.values() for f in files)
     parts = min(MOST_FILES, round(size / FILE_BYTES))
     if parts <= 1:
@@ -73,11 +76,7 @@ def entities(path: str, view: GoldView) -> pa.Array:
     """The distinct entities of a gold table; none where it does not exist."""
     if not delta.exists(path):
         return pa.array([], pa.string())
-    return distinct_values(path, [f.path for f in _named(path, None)], view.join_key)
-
-
-def _named(path: str, version: int | None) -> list[changes.NamedFile]:
-    return changes.named_files(deltalake.DeltaTable(path, version=version))
+    return distinct_values(path, [f.path for f in changes.named_files(path)], view.join_key)
 
 
 def _cut_days(files: Sequence[changes.NamedFile], parts: int) -> list[Cut]:

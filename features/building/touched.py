@@ -93,7 +93,7 @@ def _rows_with(
     for name in view.inputs:
         declared = {c.name for c in TABLES[name].all_columns}
         if {column, wanted} <= declared and not _is_patients_own(name) and until[name] is not None:
-            files = [f.path for f in changes.named_files(changes.at(lake.silver(name), until[name]))]
+            files = [f.path for f in changes.named_files(lake.silver(name), until[name])]
             rows = changes.dataset(lake.silver(name), files)
             batches = rows.to_batches(columns=[wanted], filter=pc.field(column).isin(values))
             found.append(union(b.column(0) for b in batches))

@@ -21,13 +21,12 @@ from features.leakage.disguise import LABEL_KEYS, disguises, target_columns
 from features.leakage.known_then import KINDS, Ints, Moments, causes, codes, differing, microseconds, moments, winners
 from features.leakage.origins import rests_on
 from features.tables import VIEWS
-from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, GoldView
+from features.view import EVENT_TIME, FILE_IDS, JOIN_KEYS, KNOWN_TIME, LABEL_TIME, GoldView
 from infra import delta, scan
 from infra.errors import UsageError
 from infra.lake import Lake
 from infra.tables import TABLES
 
-LABEL_TIME = "event_timestamp"
 OUTCOME = "outcome"
 COLUMNS = ("kind", "view", "feature", "row", "early_s", "detail")
 LATE, DISGUISE, SOURCE = "late report", "label in disguise", "outcome as a source"

@@ -23,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.view import LABEL_TIME
+
 NEARLY = 0.95
 """Lower limit above which a feature nearly determines a label."""
 PERFECT = 0.85
@@ -41,7 +43,7 @@ NAMED_TARGETS = ("label", "is_event", "time_days")
 TIME_TARGET, EVENT_TARGET = "time_days", "is_event"
 LABEL_KEYS = ("patient_id", "group_id", "case_id")
 """Whom rows are of, the patient before the case."""
-_NO_TARGETS = {*LABEL_KEYS, "sample_id", "site_id", "event_timestamp"}
+_NO_TARGETS = {*LABEL_KEYS, "sample_id", "site_id", LABEL_TIME}
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

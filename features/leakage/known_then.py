@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.arrow_sql import query
+from features.instants import MICROSECOND
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,7 +30,6 @@ KINDS: tuple[Kind, ...] = ("not what was known", "late report", "correction afte
 NEVER = np.iinfo(np.int64).max
 TOLERANCE = 1e-9
 """Relative difference up to which two numbers are the same: text files round."""
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def winners(key: Ints, at: Ints, rows: Moments, ttl: timedelta | None) -> tuple[
     may be used.
     """
     # With a time-to-live only rows of the same or the last span of that length can matter: an equality to join on.
-    reach = None if ttl is None else ttl // _MICROSECOND
+    reach = None if ttl is None else ttl // MICROSECOND
     span = NEVER if reach is None else max(reach, 1)
     young = "" if reach is None else f" AND e >= t - {reach}"
     labels = pa.table({"l": np.arange(len(key)), "k": key, "t": at, "b": at // span})

@@ -17,6 +17,7 @@ from feast.saved_dataset import CUSTOM_STORAGE_CLASS_KEY, SavedDatasetStorage
 from feast.type_map import pa_to_feast_value_type
 from feast.value_type import ValueType
 
+from features.view import LABEL_TIME
 from infra import scan
 from infra.errors import UsageError
 from infra.lake import Lake
@@ -138,7 +139,7 @@ class DeltaStorage(SavedDatasetStorage):  # type: ignore[misc]
         return proto
 
     def to_data_source(self) -> DeltaSource:
-        return DeltaSource(path=self.path, timestamp_field="event_timestamp")
+        return DeltaSource(path=self.path, timestamp_field=LABEL_TIME)
 
     @staticmethod
     def from_data_source(data_source: DataSource) -> "DeltaStorage":

@@ -6,25 +6,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.offline.delta_source import read_columns
-from features.offline.labels import LABEL_TIME
 from features.offline.requests import Retrieval, ViewRequest
-from infra.errors import UsageError
+from features.view import LABEL_TIME
 
 _TIME = pa.timestamp("us", tz="UTC")
 
 
-def span_labels(asked: Retrieval, span: tuple[datetime, datetime]) -> pa.Table:
+def span_labels(asked: Retrieval) -> pa.Table:
     """The distinct (keys, instant) of all views asked, from the first to the last instant of the span, both included.
 
     An instant is where a row becomes usable: the later of its event and known time, or its event where known_only is
     off. At its event time alone, a row that was reported later would never be seen. A key of another view is null.
     Columns: the label keys, `event_timestamp` (UTC); sorted by them in that order, nulls last.
     """
-    first, last = span
-    if first > last:
-        raise UsageError(f"The span begins {first:%Y-%m-%d} and ends {last:%Y-%m-%d}; expected start_date first.")
+    first, last = asked.asked_span()
     parts = [_changes(view, asked, first, last) for view in asked.views]
-    keys = list(dict.fromkeys(key for view in asked.views for key in view.label_keys))
+    keys = asked.label_keys
     types = {f.name: f.type for part in reversed(parts) for f in part.schema}
     table = pa.concat_tables([_with_keys(part, keys, types) for part in parts])
     order = [(name, "ascending") for name in table.column_names]

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from features.view import LABEL_TIME
 from infra.errors import UsageError
-
-LABEL_TIME = "event_timestamp"
 
 
 def label_table(entity_df: Any) -> pa.Table:

@@ -17,11 +17,11 @@ from features.asof.pruning import could_matter, near_keys, of_pull
 from features.offline.delta_source import read_columns, stream_columns
 from features.offline.label_span import span_labels
 from features.offline.label_sql import labels_of_query
-from features.offline.labels import LABEL_TIME, label_table, label_time
+from features.offline.labels import label_table, label_time
 from features.offline.pulls import keyed, latest_of
 from features.offline.requests import Pull, Retrieval, ViewRequest, check_known_times, check_label_columns
 from features.offline.retrieval_job import DeltaPullJob, DeltaRetrievalJob, Result
-from infra.errors import UsageError
+from features.view import LABEL_TIME
 
 
 def historical(asked: Retrieval) -> DeltaRetrievalJob:
@@ -68,11 +68,10 @@ def _pull(asked: Pull, read: Callable[[], pa.RecordBatchReader]) -> DeltaPullJob
 
 
 def _of_span(asked: Retrieval) -> DeltaRetrievalJob:
-    if asked.span is None:
-        raise UsageError("There are no label rows; pass some, or start_date and end_date.")
-    keys = list(dict.fromkeys(key for view in asked.views for key in view.label_keys))
+    keys = asked.label_keys
     check_label_columns([*keys, LABEL_TIME], asked.views)
-    return _job(asked, partial(span_labels, asked, asked.span), time=LABEL_TIME, keys=keys, bounds=asked.span)
+    bounds = asked.span or (None, None)
+    return _job(asked, partial(span_labels, asked), time=LABEL_TIME, keys=keys, bounds=bounds)
 
 
 def _job(

@@ -79,6 +79,22 @@ class Retrieval:
     def table_versions(self) -> dict[str, int]:
         return {view.source.name: view.version for view in self.views}
 
+    @property
+    def label_keys(self) -> list[str]:
+        """The key columns of label rows, each once, in the order in which the views ask for them."""
+        return list(dict.fromkeys(key for view in self.views for key in view.label_keys))
+
+    def asked_span(self) -> tuple[datetime, datetime]:
+        """First and last instant, where there are no label rows. Raises UsageError where these are not asked for, or
+        the first comes last.
+        """
+        if self.span is None:
+            raise UsageError("There are no label rows; pass some, or start_date and end_date.")
+        first, last = self.span
+        if first > last:
+            raise UsageError(f"The span begins {first:%Y-%m-%d} and ends {last:%Y-%m-%d}; expected start_date first.")
+        return first, last
+
 
 @dataclass(frozen=True)
 class Pull:
@@ -120,20 +136,19 @@ def view_requests(
 def pull_request(
     config: RepoConfig,
     source: DataSource,
-    *,
     keys: Sequence[str],
     columns: Sequence[str],
-    event_time: str,
-    known_time: str | None,
-    start: datetime | None,
-    end: datetime | None,
+    times: tuple[str, str | None],
+    span: tuple[datetime | None, datetime | None],
 ) -> Pull:
     """A pull of one table, pinned at a version. Raises UsageError as `view_requests` does.
 
-    columns: none asks for all, which a view that is transformed needs.
+    columns: none asks for all, which a view that is transformed needs. times: the columns of event and known time.
+    span: from when to when events count.
     """
     table = _open(config, source)
-    known_time = known_time or None
+    event_time, known_time = times[0], times[1] or None
+    start, end = (None if at is None else utc(at) for at in span)
     keys = [key for key in keys if key != DUMMY_ENTITY_ID]
     apart = {*keys, event_time, known_time}
     columns = columns or [f.name for f in table.schema().fields if f.name not in apart]
@@ -148,8 +163,8 @@ def pull_request(
         columns=tuple(columns),
         event_time=event_time,
         known_time=known_time,
-        start=None if start is None else utc(start),
-        end=None if end is None else utc(end),
+        start=start,
+        end=end,
         known_only=bool(known_time) and config.offline_store.known_only,
         as_known_at=as_known_at(config),
         table=table,

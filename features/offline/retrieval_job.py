@@ -16,8 +16,9 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
 from features.offline.delta_source import DeltaStorage, lake_of
-from features.offline.labels import LABEL_TIME
+from features.view import LABEL_TIME
 from infra.errors import UsageError
+from infra.lake import Lake
 from infra.locks import writing
 
 
@@ -29,24 +30,35 @@ class Result:
     files: Callable[[], tuple[str, ...]]
 
 
-class _DeltaJob(RetrievalJob):  # type: ignore[misc]
-    """What retrievals and pulls share: pinned versions, and a dataset that is saved as a Delta table."""
+class DeltaJob(RetrievalJob):  # type: ignore[misc]
+    """What retrievals and pulls of both engines share: pinned versions, and a dataset saved as a Delta table."""
 
-    def __init__(self, *, table_versions: dict[str, int], config: RepoConfig) -> None:
+    def __init__(
+        self,
+        *,
+        table_versions: dict[str, int],
+        config: RepoConfig,
+        full_feature_names: bool = False,
+        on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
+        metadata: RetrievalMetadata | None = None,
+    ) -> None:
         self.table_versions = table_versions
         self._config = config
+        self._full_feature_names = full_feature_names
+        self._on_demand_feature_views = list(on_demand_feature_views)
+        self._metadata = metadata
 
     @property
     def full_feature_names(self) -> bool:
-        return False
+        return self._full_feature_names
 
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        return []
+        return self._on_demand_feature_views
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        return None
+        return self._metadata
 
     def to_arrow_batches(self) -> Iterator[pa.RecordBatch]:
         """The result in record batches."""
@@ -67,36 +79,32 @@ class _DeltaJob(RetrievalJob):  # type: ignore[misc]
         path = storage.to_data_source().location(self._config)
         if not allow_overwrite and deltalake.DeltaTable.is_deltatable(path):
             raise SavedDatasetLocationAlreadyExists(location=Path(path).name)
-        with writing(lake_of(self._config, path), path):
+        self._write(lake_of(self._config, path), path)
+
+    def _write(self, lake: Lake, path: str) -> None:
+        with writing(lake, path):
             deltalake.write_deltalake(path, self.to_reader(), mode="overwrite", schema_mode="overwrite")
 
 
-class DeltaRetrievalJob(_DeltaJob):
+class DeltaRetrievalJob(DeltaJob):
     """A retrieval that runs once, when its result is first asked for; the table versions are pinned before.
 
-    label_time: the label rows' column of times. label_frame: the label rows as a pandas frame with the index 0, 1, ...,
-    if they came as one: `to_df` hands its columns back as they were.
+    shared: what `DeltaJob` takes. label_time: the label rows' column of times. label_frame: the label rows as a pandas
+    frame with the index 0, 1, ..., if they came as one: `to_df` hands its columns back as they were.
     """
 
     def __init__(
         self,
         *,
         run: Callable[[], Result],
-        table_versions: dict[str, int],
-        config: RepoConfig,
         label_time: str,
         label_frame: pd.DataFrame | None = None,
-        full_feature_names: bool = False,
-        on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
-        metadata: RetrievalMetadata | None = None,
+        **shared: Any,
     ) -> None:
-        super().__init__(table_versions=table_versions, config=config)
+        super().__init__(**shared)
         self._run = run
         self._label_time = label_time
         self._label_frame = label_frame
-        self._full_feature_names = full_feature_names
-        self._on_demand_feature_views = list(on_demand_feature_views)
-        self._metadata = metadata
 
     @cached_property
     def _result(self) -> Result:
@@ -106,18 +114,6 @@ class DeltaRetrievalJob(_DeltaJob):
     def file_ids(self) -> tuple[str, ...]:
         """The source files of every feature row that was used, sorted. Read when first asked for."""
         return self._result.files()
-
-    @property
-    def full_feature_names(self) -> bool:
-        return self._full_feature_names
-
-    @property
-    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        return self._on_demand_feature_views
-
-    @property
-    def metadata(self) -> RetrievalMetadata | None:
-        return self._metadata
 
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
         """The result as a pandas frame, on-demand features included. Arguments: as Feast's."""
@@ -144,7 +140,7 @@ class DeltaRetrievalJob(_DeltaJob):
         super().persist(storage, allow_overwrite, timeout)
 
 
-class DeltaPullJob(_DeltaJob):
+class DeltaPullJob(DeltaJob):
     """Rows of one table, read anew each time they are asked for, so that a stream of them is never held whole."""
 
     def __init__(

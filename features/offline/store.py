@@ -100,16 +100,8 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime,
     ) -> RetrievalJob:
         """The row of each key that may be used at `end_date`, of those with an event since `start_date`."""
-        asked = pull_request(
-            config,
-            data_source,
-            keys=join_key_columns,
-            columns=feature_name_columns,
-            event_time=timestamp_field,
-            known_time=created_timestamp_column,
-            start=start_date,
-            end=end_date,
-        )
+        times = (timestamp_field, created_timestamp_column)
+        asked = pull_request(config, data_source, join_key_columns, feature_name_columns, times, (start_date, end_date))
         return engine_for(config).latest(asked)
 
     @staticmethod
@@ -124,16 +116,8 @@ class OncolakeOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every row with an event from `start_date` to `end_date` that was known by `end_date`."""
-        asked = pull_request(
-            config,
-            data_source,
-            keys=join_key_columns,
-            columns=feature_name_columns,
-            event_time=timestamp_field,
-            known_time=created_timestamp_column,
-            start=start_date,
-            end=end_date,
-        )
+        times = (timestamp_field, created_timestamp_column)
+        asked = pull_request(config, data_source, join_key_columns, feature_name_columns, times, (start_date, end_date))
         return engine_for(config).everything(asked)
 
     @staticmethod

@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.asof.join import as_of_rows
+from features.instants import from_microseconds
 from features.online.backend import EMBEDDED, Backend, connect
 from features.online.reading import NAMESPACE, OnlineReader, OnlineRow, online_url
-from features.online.rows import entities_of, from_microseconds
+from features.online.rows import entities_of
 from features.store.materialisation import State, state_of
-from features.store.services import SERVICES
+from features.store.services import views_of
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView
 from infra import delta, scan
@@ -162,12 +163,10 @@ def audit(
     The sample is drawn, with `seed`, from the entities of the gold table and those that are online together.
     Raises UsageError on an unknown service, on fewer than one entity, and where no table is built.
     """
-    if service is not None and service not in SERVICES:
-        raise UsageError(f"There is no feature service {service}; the services are {', '.join(SERVICES)}.")
+    names = list(VIEWS) if service is None else views_of(service)
     if entities < 1:
         raise UsageError(f"The number of entities to compare is {entities}; expected at least 1.")
     at = now or datetime.now(UTC)
-    names = list(VIEWS if service is None else SERVICES[service])
     built = [name for name in names if delta.exists(lake.gold(name))]
     if not built:
         raise UsageError("No feature table is built yet; run `oncolake features build` first.")

@@ -4,10 +4,11 @@ SQLite is a file of the lake and the default. Redis and PostgreSQL are servers; 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from infra.errors import UsageError
+from infra.errors import MachineError, UsageError
 
 EMBEDDED = "sqlite"
 """The setting's word for the SQLite file in the lake."""
@@ -71,6 +72,17 @@ def connect(url: str, namespace: str) -> Backend:
         f"The online store cannot lie in {scheme or 'what the setting names'}; "
         "expected sqlite, redis://HOST:PORT/0 or postgresql://USER@HOST:PORT/DATABASE."
     )
+
+
+@contextmanager
+def answering(place: str, kind: str, failure: type[Exception]) -> Iterator[None]:
+    """Turns what a server's client raises into a MachineError, whose text holds no password and no value of a row."""
+    try:
+        yield
+    except failure as error:
+        raise MachineError(
+            f"The online store at {place} does not answer as {kind} should ({type(error).__name__})."
+        ) from error
 
 
 def place(url: str) -> str:

@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from features.online.backend import Packed, place
-from infra.errors import MachineError, UsageError
+from features.online.backend import Packed, answering, place
+from infra.errors import UsageError
 
 _BATCH = 10_000
 _TABLES = """
@@ -33,8 +33,7 @@ class PostgresBackend:
             raise UsageError(
                 "An online store in PostgreSQL needs the package psycopg; install oncolake with its extra [postgres]."
             ) from error
-        self._failure = psycopg.Error
-        self._place = place(url)
+        self._errors = partial(answering, place(url), "PostgreSQL", psycopg.Error)
         self._namespace = namespace
         self._turn = threading.RLock()
         with self._errors():
@@ -105,13 +104,3 @@ class PostgresBackend:
         if values:
             with self._errors(), self._turn, self._connection.transaction(), self._connection.cursor() as cursor:
                 cursor.executemany(statement, values)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failure as error:
-            # Its text may hold the address with a password, or the values of a statement.
-            raise MachineError(
-                f"The online store at {self._place} does not answer as PostgreSQL should ({type(error).__name__})."
-            ) from error

@@ -12,16 +12,9 @@ from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 
+from features.instants import MICROSECOND, from_microseconds, to_microseconds
 from features.online.backend import EMBEDDED, Backend, connect
-from features.online.rows import (
-    Packing,
-    Value,
-    entity_key,
-    from_microseconds,
-    schema_of,
-    times_of,
-    to_microseconds,
-)
+from features.online.rows import Packing, Value, entity_key, schema_of, times_of
 from features.store.services import SERVICES, join_key
 from features.tables import VIEWS
 from features.view import GoldView
@@ -93,7 +86,7 @@ def may_be_used(stamp: bytes, at: int, ttl: int | None) -> bool:
 
 def ttl_microseconds(ttl: timedelta | None) -> int | None:
     """A time-to-live in microseconds; none where it is absent or zero, which is Feast's way to say so."""
-    return ttl // timedelta(microseconds=1) if ttl else None
+    return ttl // MICROSECOND if ttl else None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """The online store in Redis: a hash for each entity with a field for each view, read in one round trip."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 
-from features.online.backend import Packed, place
+from features.online.backend import Packed, answering, place
 from features.online.rows import STAMP_BYTES
-from infra.errors import MachineError, UsageError
+from infra.errors import UsageError
 
 _BATCH = 1_000
 
@@ -20,8 +20,8 @@ class RedisBackend:
             raise UsageError(
                 "An online store in Redis needs the package redis; install oncolake with its extra [redis]."
             ) from error
-        self._failure = redis.RedisError
         self._place = place(url)
+        self._errors = partial(answering, self._place, "Redis", redis.RedisError)
         self._rows = f"oncolake:{namespace}:row:".encode()
         self._stamps = f"oncolake:{namespace}:stamps:"
         self._notes = f"oncolake:{namespace}:notes"
@@ -96,13 +96,3 @@ class RedisBackend:
 
     def close(self) -> None:
         self._client.close()
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failure as error:
-            # Its text may hold the address with a password.
-            raise MachineError(
-                f"The online store at {self._place} does not answer as Redis should ({type(error).__name__})."
-            ) from error

@@ -9,35 +9,24 @@ import struct
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.instants import from_microseconds, to_microseconds
 from infra.errors import UsageError
 from infra.table import ColumnType
 
 Value: TypeAlias = float | int | bool | str | datetime | list[float | None] | list[str | None] | None
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _STAMP = struct.Struct("<qq8s16s")
 _LENGTH = struct.Struct("<I")
 _FIXED: dict[ColumnType, str] = {"double": "d", "int": "q", "bigint": "q", "boolean": "?", "timestamp": "q"}
 _VARIABLE: tuple[ColumnType, ...] = ("string", "array<double>", "array<string>")
 _STRING = 2  # Feast's number of the type; its keys name the types of their parts.
-
-
-def to_microseconds(at: datetime) -> int:
-    """Microseconds since 1970 UTC of a time with a zone; exact, unlike its float timestamp."""
-    return (at - EPOCH) // _MICROSECOND
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """The UTC time."""
-    return EPOCH + microseconds * _MICROSECOND
 
 
 @dataclass(frozen=True)

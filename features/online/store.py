@@ -20,16 +20,10 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.value_type import ValueType
 from pydantic import StrictStr
 
+from features.instants import from_microseconds, to_microseconds
 from features.online.backend import Backend, connect
 from features.online.reading import PackedRows, may_be_used, state_note, ttl_microseconds
-from features.online.rows import (
-    Packing,
-    Value,
-    from_microseconds,
-    stamped,
-    times_of,
-    to_microseconds,
-)
+from features.online.rows import Packing, Value, stamped, times_of
 from features.store.definitions import FEAST_TYPES
 from infra.errors import UsageError
 from infra.table import ColumnType

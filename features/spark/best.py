@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from features.spark.columns import MICROSECOND, History, micros, named, quoted
+from features.instants import MICROSECOND
+from features.spark.columns import History, micros, named, quoted
 from infra.errors import UsageError
 
 if TYPE_CHECKING:

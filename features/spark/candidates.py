@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.asof.join import as_of_rows
+from features.instants import to_microseconds
 from features.spark.best import AT, LABEL_NUMBER, best_of, instants_and_numbers, require_known_times, told
-from features.spark.columns import History, all_given, key_types, micros, microseconds_of, named, rank
+from features.spark.columns import History, all_given, key_types, micros, named, rank
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -97,7 +98,7 @@ def candidates(
     if known is not None:
         at = micros(frame, known)
         possible = possible & at.isNotNull() if known_only else possible
-        possible = possible if as_known_at is None else possible & (at <= microseconds_of(as_known_at))
+        possible = possible if as_known_at is None else possible & (at <= to_microseconds(as_known_at))
     rows = frame.where(possible).select(
         *(named(n).cast(t).alias(k) for n, t, k in zip(history.keys, types, keys, strict=True)),
         named(history.event_time).alias(EVENT),

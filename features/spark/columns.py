@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ from infra.errors import UsageError
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import DataType
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,6 @@ def micros(frame: "DataFrame", name: str) -> "Column":
     if not isinstance(kind, TimestampType):
         raise UsageError(f"Column {name} holds {kind.simpleString()}; expected timestamps in UTC.")
     return F.unix_micros(named(name))
-
-
-def microseconds_of(at: datetime) -> int:
-    """An instant with a zone as whole microseconds since 1970 UTC."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND
 
 
 def key_types(labels: "DataFrame", label_keys: Sequence[str], histories: Iterable[History]) -> list["DataType"]:

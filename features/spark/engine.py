@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TypedDict
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.infra.offline_stores.offline_store import RetrievalMetadata
 
-from features.offline.requests import Pull, Retrieval, ViewRequest, check_label_columns
+from features.instants import to_microseconds
+from features.offline.requests import Pull, Retrieval, ViewRequest, check_known_times, check_label_columns
 from features.spark.candidates import as_of_join_few
-from features.spark.columns import History, micros, microseconds_of, named, rank
+from features.spark.columns import History, micros, named, rank
 from features.spark.job import FILES, SparkRetrievalJob
 from features.spark.join import as_of_join, heavy_keys
 from features.spark.labels import NUMBER, Labels, labels_of, rows_of
 from infra import delta
-from infra.errors import UsageError
 from infra.spark import running_session
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def historical(asked: Retrieval) -> SparkRetrievalJob:
     if isinstance(asked.entity_df, str):
         # A session of its own, for the names that the SELECT may use: two retrievals at once give them other tables.
         spark = spark.newSession()
-    for view in asked.views:
-        _require_known_time(view, asked)
+    check_known_times(asked)
     labels = labels_of(spark, asked)
     check_label_columns(labels.columns, asked.views)
 
@@ -55,8 +54,7 @@ def historical(asked: Retrieval) -> SparkRetrievalJob:
 
     def narrow() -> "DataFrame":
         # Label rows that lie in this process need not travel to Spark and back: their keys and times do.
-        keys = dict.fromkeys(key for view in asked.views for key in view.label_keys)
-        needed = list({**keys, labels.time: None})
+        needed = list(dict.fromkeys([*asked.label_keys, labels.time]))
         return _joined(spark, asked, labels, needed).drop(*needed)
 
     return SparkRetrievalJob(
@@ -175,14 +173,6 @@ def _merged(lineage: "list[Column]") -> "Column":
     return F.array_distinct(F.concat(*(F.coalesce(files, none) for files in lineage))).alias(FILES)
 
 
-def _require_known_time(view: ViewRequest, asked: Retrieval) -> None:
-    if view.known_time is None and (asked.known_only or asked.as_known_at is not None):
-        raise UsageError(
-            f"The feature view {view.view} has no column of known time; name one as created_timestamp_column of its "
-            "source, or set `known_only: false`."
-        )
-
-
 def _pulled(asked: Pull) -> "DataFrame":
     frame = delta.read(running_session(), asked.location, asked.version)
     event, known = named(asked.event_time), named(asked.known_time or asked.event_time)
@@ -203,4 +193,4 @@ def _at(instant: datetime) -> "Column":
     """A constant that Spark pushes down to the files."""
     from pyspark.sql import functions as F
 
-    return F.timestamp_micros(F.lit(microseconds_of(instant)))
+    return F.timestamp_micros(F.lit(to_microseconds(instant)))

@@ -1,21 +1,14 @@
 """What the Spark engine hands back: a retrieval that stays in Spark, or is collected as Arrow, with its provenance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from feast.errors import SavedDatasetLocationAlreadyExists
-from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
-from feast.on_demand_feature_view import OnDemandFeatureView
-from feast.repo_config import RepoConfig
-from feast.saved_dataset import SavedDatasetStorage
 
-from features.offline.delta_source import DeltaStorage
+from features.offline.retrieval_job import DeltaJob
 from features.spark.labels import NUMBER
 from infra import delta
 from infra.errors import UsageError
@@ -35,33 +28,26 @@ class _Collected:
     file_ids: tuple[str, ...]
 
 
-class SparkRetrievalJob(RetrievalJob):  # type: ignore[misc]
+class SparkRetrievalJob(DeltaJob):
     """A retrieval that Spark runs when its result is asked for; the table versions are pinned before.
 
     frame: the result, with a column NUMBER that has the order of the rows and FILES with the source files of each.
-    narrow: the same with NUMBER, the features and FILES alone, for label rows that lie in this process: `labels`.
+    shared: what `DeltaJob` takes. narrow: the same with NUMBER, the features and FILES alone, for label rows that lie
+    in this process: `labels`.
     """
 
     def __init__(
         self,
         *,
         frame: Callable[[], "DataFrame"],
-        table_versions: dict[str, int],
-        config: RepoConfig,
         labels: pa.Table | None = None,
         narrow: Callable[[], "DataFrame"] | None = None,
-        full_feature_names: bool = False,
-        on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
-        metadata: RetrievalMetadata | None = None,
+        **shared: Any,
     ) -> None:
+        super().__init__(**shared)
         self._frame = frame
         self._labels = labels
         self._narrow = narrow or frame
-        self.table_versions = table_versions
-        self._config = config
-        self._full_feature_names = full_feature_names
-        self._on_demand_feature_views = list(on_demand_feature_views)
-        self._metadata = metadata
 
     @cached_property
     def _result(self) -> _Collected:
@@ -108,33 +94,11 @@ class SparkRetrievalJob(RetrievalJob):  # type: ignore[misc]
             frame = frame.orderBy(NUMBER)
         return frame.drop(NUMBER, FILES)
 
-    @property
-    def full_feature_names(self) -> bool:
-        return self._full_feature_names
-
-    @property
-    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        return self._on_demand_feature_views
-
-    @property
-    def metadata(self) -> RetrievalMetadata | None:
-        return self._metadata
-
-    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        frame: pd.DataFrame = self._to_arrow_internal(timeout).to_pandas()
-        return frame
-
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._result.table
 
-    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
-        """Writes the result as a Delta table, from Spark. Raises UsageError on any other storage."""
-        if not isinstance(storage, DeltaStorage):
-            raise UsageError(f"A dataset is saved to a DeltaStorage here; {type(storage).__name__} was given.")
-        path = storage.to_data_source().location(self._config)
-        if not allow_overwrite and delta.exists(path):
-            raise SavedDatasetLocationAlreadyExists(location=Path(path).name)
-        lake = Lake.at(self._config.offline_store.root or Path(path).parent)
+    def _write(self, lake: Lake, path: str) -> None:
+        """From Spark, so that a dataset never passes through the driver."""
         frame = self._frame()
         if self._on_demand_feature_views:
             frame = frame.sparkSession.createDataFrame(self.to_arrow())

@@ -15,9 +15,9 @@ Times are whole microseconds since 1970 in UTC. Nothing here passes through the 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
 from typing import TYPE_CHECKING
 
+from features.instants import to_microseconds
 from features.spark.best import (
     AT,
     LABEL,
@@ -28,7 +28,7 @@ from features.spark.best import (
     told,
     union,
 )
-from features.spark.columns import History, all_given, key_types, micros, microseconds_of, named, rank
+from features.spark.columns import History, all_given, key_types, micros, named, rank
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -129,8 +129,7 @@ def heavy_keys(
         )
 
     sides = [counted(labels, label_keys, 1), *(counted(h.frame, h.keys, 0) for h in histories)]
-    counts = reduce(lambda a, b: a.unionByName(b), sides)
-    counts = counts.groupBy(*keys).agg(F.sum("labels").alias("labels"), F.sum("rows").alias("rows"))
+    counts = union(sides).groupBy(*keys).agg(F.sum("labels").alias("labels"), F.sum("rows").alias("rows"))
     longer = F.greatest("labels", "rows")
     return counts.where(longer > rows_a_share).select(
         *keys,
@@ -159,7 +158,7 @@ def _rows(
     if known_only:
         possible = possible & known.isNotNull()
     if as_known_at is not None:
-        possible = possible & (known <= microseconds_of(as_known_at))
+        possible = possible & (known <= to_microseconds(as_known_at))
     payload = F.struct(event.alias("event"), *(named(c).alias(f"f{i}") for i, c in enumerate(history.columns)))
     given = [named(n).cast(t).alias(k) for n, t, k in zip(history.keys, types, keys, strict=True)]
     rows = frame.where(possible).select(

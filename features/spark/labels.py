@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import reduce
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.asof.join import microseconds
-from features.offline.labels import LABEL_TIME, label_table, label_time
+from features.instants import from_microseconds, to_microseconds
+from features.offline.labels import label_table, label_time
 from features.offline.requests import Retrieval, ViewRequest
-from features.spark.columns import micros, microseconds_of, named
+from features.spark.best import union
+from features.spark.columns import micros, named
+from features.view import LABEL_TIME
 from infra import delta
 from infra.errors import UsageError
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 NUMBER = "__number"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -121,22 +122,17 @@ def _instants(spark: "SparkSession", asked: Retrieval) -> Labels:
     """Without label rows: each instant of the span at which what is known of a key changes, by key and time."""
     from pyspark.sql import functions as F
 
-    if asked.span is None:
-        raise UsageError("There are no label rows; pass some, or a start and an end.")
-    start, end = asked.span
-    if start > end:
-        raise UsageError(f"The span begins {start:%Y-%m-%d} and ends {end:%Y-%m-%d}; expected start_date first.")
-    keys = list(dict.fromkeys(key for view in asked.views for key in view.label_keys))
+    start, end = asked.asked_span()
+    keys = asked.label_keys
     changes = []
     for view in asked.views:
         frame = delta.read(spark, view.location, view.version)
         at = _usable(frame, view, asked)
         given = [named(key).alias(label_key) for key, label_key in zip(view.keys, view.label_keys, strict=True)]
         rows = frame.select(*given, F.timestamp_micros(at).alias(LABEL_TIME), at.alias("__at"))
-        rows = rows.where(F.col("__at").between(microseconds_of(start), microseconds_of(end))).drop("__at")
+        rows = rows.where(F.col("__at").between(to_microseconds(start), to_microseconds(end))).drop("__at")
         changes.append(rows.dropna(subset=list(view.label_keys)) if view.label_keys else rows)
-    together = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), changes)
-    ordered = together.select(*map(named, keys), LABEL_TIME).distinct()
+    ordered = union(changes).select(*map(named, keys), LABEL_TIME).distinct()
     ordered = ordered.orderBy(*(named(key).asc_nulls_last() for key in keys), LABEL_TIME)
     numbered = _numbered(ordered)
     return Labels(
@@ -157,7 +153,7 @@ def _usable(frame: "DataFrame", view: ViewRequest, asked: Retrieval) -> "Column"
         return event
     known = micros(frame, view.known_time)
     at = F.when(known.isNotNull() & event.isNotNull(), F.greatest(event, known)) if asked.known_only else event
-    return at if asked.as_known_at is None else F.when(known <= microseconds_of(asked.as_known_at), at)
+    return at if asked.as_known_at is None else F.when(known <= to_microseconds(asked.as_known_at), at)
 
 
 def rows_of(view: ViewRequest) -> int:
@@ -195,4 +191,4 @@ def _sparkable(column: pa.ChunkedArray, wanted: pa.DataType | None, name: str) -
 
 
 def _instant(micros_since_1970: int | None) -> datetime | None:
-    return None if micros_since_1970 is None else _EPOCH + timedelta(microseconds=micros_since_1970)
+    return None if micros_since_1970 is None else from_microseconds(micros_since_1970)

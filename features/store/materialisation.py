@@ -16,7 +16,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Literal
 
 import deltalake
@@ -24,10 +23,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from features.arrow_sql import query
 from features.asof.join import latest_rows
+from features.instants import from_microseconds, to_microseconds
 from features.online.backend import Backend
 from features.online.reading import PackedRows, packing_of, state_note
-from features.online.rows import SCHEMA_BYTES, entities_of, entity_key, from_microseconds, stamped, to_microseconds
+from features.online.rows import SCHEMA_BYTES, entities_of, entity_key, stamped
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView
 from infra import scan
 from infra.errors import UsageError
@@ -161,14 +162,6 @@ def materialise_view(
     return done
 
 
-@cache
-def _database() -> Any:
-    """One empty in-memory database a process; a cursor of it costs nothing."""
-    import duckdb
-
-    return duckdb.connect()
-
-
 def _stamps(backend: Backend, view: GoldView) -> pa.Table:
     """Entity, times and stamp of every row that is online."""
     batches = []
@@ -227,13 +220,14 @@ def _chosen(history: ds.Dataset, view: GoldView, at: int, after: int | None) -> 
         },
         filter=_usable(at, after),
     ).to_reader()
-    with _database().cursor() as db:
-        db.register("history", stream)
-        return db.sql("""
-            SELECT k, max(event) AS event, arg_max(known, event) AS known
-            FROM (SELECT k, event, max(known) AS known FROM history WHERE k IS NOT NULL GROUP BY k, event)
-            GROUP BY k
-        """).to_arrow_table()
+    return query(
+        """
+        SELECT k, max(event) AS event, arg_max(known, event) AS known
+        FROM (SELECT k, event, max(known) AS known FROM history WHERE k IS NOT NULL GROUP BY k, event)
+        GROUP BY k
+        """,
+        history=stream,
+    )
 
 
 def _difference(
@@ -249,13 +243,11 @@ def _difference(
         which = "old_event IS NULL OR (event, known) <> (old_event, old_known)"
     else:
         which = "TRUE"
-    with _database().cursor() as db:
-        db.register("chosen", chosen)
-        db.register("stamps", stamps)
-        todo = db.sql(f"SELECT * FROM chosen LEFT JOIN stamps USING (k) WHERE {which} ORDER BY k").to_arrow_table()
-        if is_forward:
-            return todo, []
-        gone = db.sql("SELECT k FROM stamps ANTI JOIN chosen USING (k) ORDER BY k").to_arrow_table()
+    tables = {"chosen": chosen, "stamps": stamps}
+    todo = query(f"SELECT * FROM chosen LEFT JOIN stamps USING (k) WHERE {which} ORDER BY k", **tables)
+    if is_forward:
+        return todo, []
+    gone = query("SELECT k FROM stamps ANTI JOIN chosen USING (k) ORDER BY k", **tables)
     return todo, gone["k"].to_pylist()
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.tables.treatment_times import ENDS, KINDS
+from features.view import LABEL_TIME
 
 SECONDS_A_DAY = 86_400.0
-ASKED_AT = "event_timestamp"
+ASKED_AT = LABEL_TIME
 """The label's time; online, the caller gives it in each entity row (usually now)."""
 
 TREATMENT_DAYS: dict[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from features.online.backend import EMBEDDED, connect
 from features.online.reading import NAMESPACE, OnlineReader, PackedRows, online_url
-from features.store.services import SERVICES, join_key, served
+from features.store.services import SERVICES, join_key, served, views_of
 from features.tables import VIEWS
 from infra.errors import UsageError
 from infra.lake import Lake
@@ -165,8 +165,7 @@ def registered(store: "FeatureStore", service: str) -> object:
     """The service as registered. Raises UsageError where it is unknown, or not applied yet."""
     from feast.errors import FeatureServiceNotFoundException
 
-    if service not in SERVICES:
-        raise UsageError(f"There is no feature service {service}; the services are {', '.join(SERVICES)}.")
+    views_of(service)
     try:
         return store.get_feature_service(service)
     except FeatureServiceNotFoundException as error:

@@ -79,8 +79,13 @@ def served(service: str) -> list[str]:
     ]
 
 
-def join_key(service: str) -> str:
-    """The entity column of a service's labels. Raises UsageError on an unknown service."""
+def views_of(service: str) -> list[str]:
+    """The feature views that a service draws on. Raises UsageError on an unknown service."""
     if service not in SERVICES:
         raise UsageError(f"There is no feature service {service}; the services are {', '.join(SERVICES)}.")
-    return VIEWS[next(iter(SERVICES[service]))].join_key
+    return list(SERVICES[service])
+
+
+def join_key(service: str) -> str:
+    """The entity column of a service's labels. Raises UsageError on an unknown service."""
+    return VIEWS[views_of(service)[0]].join_key

@@ -118,10 +118,10 @@ def get(
         raise UsageError("Give either --labels FILE (as of label times) or --entity ID (online).")
     provenance = None
     if labels is not None:
-        from features.datasets import Provenance
+        from features.datasets import Provenance, read_labels
         from features.retrieval import retrieve
 
-        got = retrieve(where, service, _read_labels(labels))
+        got = retrieve(where, service, read_labels(labels))
         frame = got.frame
         provenance = Provenance(got.service, got.table_versions, got.digest, got.definitions_hash)
     else:
@@ -141,28 +141,6 @@ def get(
         _print_entity(where, service, entity[0], frame)
     else:
         _print_frame(frame)
-
-
-def _read_labels(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    if not path.exists():
-        raise UsageError(f"There is no file {path}; expected labels as CSV or parquet.")
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read as labels ({type(error).__name__}); expected CSV or parquet."
-        ) from error
-    if "event_timestamp" not in frame.columns:
-        raise UsageError(f"{path} has no column event_timestamp; expected the entity column and event_timestamp.")
-    try:
-        frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True)
-    except ValueError as error:
-        raise UsageError(
-            f"Column event_timestamp of {path} holds what is no time; expected 2024-03-28 14:05."
-        ) from error
-    return frame
 
 
 def _print_frame(frame: "pd.DataFrame") -> None:

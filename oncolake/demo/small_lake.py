@@ -23,7 +23,6 @@ from features.view import GoldView
 from infra.delta import PROPERTIES
 from infra.lake import Lake
 from infra.pseudonyms import Pseudonymiser
-from infra.table import arrow_type
 from infra.tables import TABLES
 from oncolake.demo.cytokine_files import true_log2
 from oncolake.demo.study import FINAL_CUTOFF, Patient, simulate
@@ -34,7 +33,6 @@ REPORT_DAYS = 10
 MGMT_REPORT_DAYS = 60
 """From the start of radiotherapy to the report of MGMT, which is past the landmark for half of the patients."""
 CLINICAL, BLOOD, OUTCOMES = (sha256(f"small lake, {name}".encode()).hexdigest() for name in ("clinic", "blood", "fate"))
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -168,9 +166,7 @@ def _silver(lake: Lake, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _gold(lake: Lake, view: GoldView, rows: list[dict[str, Any]]) -> None:
-    types = {f.name: arrow_type(f.type) for f in view.features}
-    types |= {view.join_key: pa.string(), "event_time": _TIME, "known_time": _TIME, "file_ids": pa.list_(pa.string())}
-    schema = pa.schema([(name, types[name]) for name in view.columns])
+    schema = view.arrow_schema()
     _write(lake.gold(view.name), pa.Table.from_pylist([{c: r.get(c) for c in schema.names} for r in rows], schema))
 
 

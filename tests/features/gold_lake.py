@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from features.tables import VIEWS
 from infra.lake import Lake
-from infra.table import arrow_type
 
 TIME = pa.timestamp("us", tz="UTC")
 
@@ -20,16 +19,7 @@ def day(n: float) -> datetime:
 
 def write_gold(lake: Lake, view: str, *rows: dict[str, object]) -> None:
     """Appends rows to a gold table; columns that a row does not name are null."""
-    declared = VIEWS[view]
-    schema = pa.schema(
-        [
-            pa.field(declared.join_key, pa.string()),
-            pa.field("event_time", TIME),
-            pa.field("known_time", TIME),
-            *(pa.field(f.name, arrow_type(f.type)) for f in declared.features),
-            pa.field("file_ids", pa.list_(pa.string())),
-        ]
-    )
+    schema = VIEWS[view].arrow_schema()
     assert all(set(row) <= set(schema.names) for row in rows)
     deltalake.write_deltalake(lake.gold(view), pa.Table.from_pylist(list(rows), schema=schema), mode="append")
 

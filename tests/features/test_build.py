@@ -100,7 +100,7 @@ def test_files_hold_stretches_and_only_those_that_are_touched_are_written(
     build_gold(lambda: spark, lake, views)
 
     def spans(view: str, column: str) -> dict[tuple[Any, Any], str]:
-        files = changes.named_files(deltalake.DeltaTable(lake.gold(view)))
+        files = changes.named_files(lake.gold(view))
         return {(f.low[column], f.high[column]): f.path for f in sorted(files, key=lambda f: f.low[column])}
 
     before = spans("treatment_times", "patient_id"), spans("vital_window", "event_time")

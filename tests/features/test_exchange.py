@@ -85,10 +85,10 @@ def exchanged(lake: Lake, view: GoldView, path: str, keys: set[Any], new: Sequen
     staged = Path(lake.staging, "new.parquet")
     staged.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows_of(view, new), staged)
-    table = deltalake.DeltaTable(path)
+    base = deltalake.DeltaTable(path).version()
     new_rows = ds.dataset(str(staged), schema=changes.table_schema(path))
-    done = exchange(path, view, changes.named_files(table), scope_of(view, keys), new_rows, staged.stat().st_size)
-    changes.exchange_files(lake, path, table.version(), done.removed, done.added, "record")
+    done = exchange(path, view, changes.named_files(path, base), scope_of(view, keys), new_rows, staged.stat().st_size)
+    changes.exchange_files(lake, path, base, done.removed, done.added, "record")
     return done
 
 
@@ -129,7 +129,7 @@ def test_what_is_touched_is_replaced_and_all_else_stays(
 def test_files_without_touched_rows_are_not_written(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     path = written(lake, PATIENTS, [[("a", 0, 1.0), ("b", 0, 2.0)], [("m", 0, 3.0), ("n", 0, 4.0)], [("x", 0, 5.0)]])
-    names = {f.low["patient_id"]: f.path for f in changes.named_files(deltalake.DeltaTable(path))}
+    names = {f.low["patient_id"]: f.path for f in changes.named_files(path)}
     done = exchanged(lake, PATIENTS, path, {"m", "o"}, [("m", 0, 7.0), ("o", 0, 8.0)])
     assert done.removed == (names["m"],)
     assert done.rows_written == 3  # n is written again with them
@@ -144,7 +144,7 @@ def test_a_grown_file_is_split_between_patients(tmp_path: Path, monkeypatch: pyt
     new = [(p, h, float(h)) for p in "bcdefgh" for h in range(40)]
     done = exchanged(lake, PATIENTS, path, set("bcdefgh"), new)
     assert len(done.added) > 1
-    spans = sorted((f.low["patient_id"], f.high["patient_id"]) for f in changes.named_files(deltalake.DeltaTable(path)))
+    spans = sorted((f.low["patient_id"], f.high["patient_id"]) for f in changes.named_files(path))
     assert all(high < low for (_, high), (low, _) in pairwise(spans))
 
 

@@ -166,11 +166,10 @@ def pull(store: Any, view: str = "labs", **bounds: Any) -> Any:
     return pull_request(
         store.config,
         found.batch_source,
-        keys=[c.name for c in found.entity_columns],
-        columns=[f.name for f in found.features],
-        event_time="event_time",
-        known_time="known_time",
-        **{"start": None, "end": None} | bounds,
+        [c.name for c in found.entity_columns],
+        [f.name for f in found.features],
+        ("event_time", "known_time"),
+        (bounds.get("start"), bounds.get("end")),
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from features.instants import to_microseconds
 from features.online.audit import Audit, audit, compare, fault_of, sampled
 from features.online.backend import Backend, connect
 from features.online.reading import NAMESPACE, OnlineRow, online_url, packing_of
-from features.online.rows import entity_key, stamped, to_microseconds
+from features.online.rows import entity_key, stamped
 from features.store.repository import materialize
 from infra.errors import UsageError
 from infra.lake import Lake

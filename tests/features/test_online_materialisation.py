@@ -326,7 +326,8 @@ def test_a_view_of_another_packing_is_written_anew(told: Story) -> None:
     told.write([("a", 1, 1, 1.0)], "append")
     told.materialise(2)
     key = next(iter(told.backend.stamps(VIEW.name)))[0][0]
-    from features.online.rows import Packing, stamped, to_microseconds
+    from features.instants import to_microseconds
+    from features.online.rows import Packing, stamped
 
     old = Packing([("tmb_cbioportal_per_mb", "double"), ("gone", "string")])
     PackedRows(told.backend).declare(old)
