@@ -1,14 +1,12 @@
 """Trains a task: cohort, features, folds, candidates, runs. What has been trained on the same data is not repeated."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import OncolakeError, UsageError
 from infra.lake import Lake
+from training.fingerprint import fingerprint_of
 from training.lineage import Retrieval
 from training.task import PREDICTION_TIME, SITE, Candidate, Task
 from training.tasks import TASKS
@@ -89,7 +87,7 @@ def train(
     if not leakage.is_clean:
         raise LeakageError(f"{leakage.sentence(f'the training set of {task.name}')[:-1]}; nothing was trained.")
     tracker = Tracker(lake)
-    fingerprint = _fingerprint(dataset.lineage.digest, dataset.lineage.definitions_hash, folds, seed, permute)
+    fingerprint = fingerprint_of(dataset.lineage.digest, dataset.lineage.definitions_hash, folds, seed, permute)
     done = {run.tags["model"]: run for run in tracker.finished(task.name, f"tags.{FINGERPRINT} = '{fingerprint}'")}
     if len(done) < len(task.candidates):
         tracker.mark_interrupted(task.name, fingerprint)
@@ -284,19 +282,3 @@ def _check(lake: Lake, retrieved: Retrieval) -> "Report":
     from features.leakage.check import check
 
     return check(lake, retrieved.frame, versions=retrieved.table_versions)
-
-
-def _fingerprint(digest: str, definitions_hash: str, folds: int, seed: int, permute: bool) -> str:
-    text = "\x00".join([digest, definitions_hash, _code(), str(folds), str(seed), str(permute)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def _code() -> str:
-    """SHA-256 over the sources of this room and the versions of the model libraries."""
-    from importlib.metadata import version
-
-    here = Path(__file__).parent
-    parts = [f"{path.relative_to(here)}\x00{path.read_text()}" for path in sorted(here.rglob("*.py"))]
-    parts += [f"{package}=={version(package)}" for package in ("scikit-learn", "scikit-survival", "numpy")]
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -23,7 +23,7 @@ from features.instants import from_microseconds
 from features.online.backend import EMBEDDED, Backend, connect
 from features.online.reading import NAMESPACE, OnlineReader, OnlineRow, online_url
 from features.online.rows import entities_of
-from features.store.materialisation import State, state_of
+from features.online.state import State, state_of
 from features.store.services import views_of
 from features.tables import VIEWS
 from features.view import EVENT_TIME, FILE_IDS, KNOWN_TIME, GoldView

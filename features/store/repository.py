@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from feast import FeatureStore
 
+    from features.online.state import Materialised
     from features.store.lake_store import LakeStore
-    from features.store.materialisation import Materialised
 
 PROJECT = NAMESPACE
 

@@ -91,7 +91,7 @@ def gathered(n: int) -> list[Case]:
     """That many generated cases at once, for an engine that answers many as fast as one."""
     cases: list[Case] = []
 
-    @settings(max_examples=n, deadline=None, database=None, phases=[Phase.generate])
+    @settings(max_examples=n, database=None, phases=[Phase.generate])
     @given(CASES)
     def gather(case: Case) -> None:
         cases.append(case)

@@ -191,7 +191,7 @@ HISTORY = st.lists(st.tuples(KEY, INSTANT, INSTANT, st.integers(0, 5)), max_size
 LABELS = st.lists(st.tuples(KEY, INSTANT), max_size=20)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     rows=HISTORY,
     probes=LABELS,

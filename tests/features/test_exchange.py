@@ -96,7 +96,7 @@ ROW = st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 24 * 6), st.floats(0
 FILES = st.lists(st.lists(ROW, max_size=12), max_size=4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from([PATIENTS, CASES]), FILES, st.lists(ROW, max_size=10), st.lists(ROW, max_size=4), st.booleans())
 def test_what_is_touched_is_replaced_and_all_else_stays(
     tmp_path_factory: pytest.TempPathFactory,
@@ -174,7 +174,6 @@ def test_care_in_between_is_no_other_content(tmp_path: Path) -> None:
     assert changes.exchange_files(lake, path, 1, [], [], "record") == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), min_size=1), st.integers(1, 5))
 def test_cuts_leave_no_stretch_empty(values: list[str], parts: int) -> None:
     cuts = quantiles(pa.array(values), parts)

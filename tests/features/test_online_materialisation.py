@@ -21,7 +21,8 @@ from features.online.backend import Backend
 from features.online.reading import OnlineReader, OnlineRow, PackedRows
 from features.online.rows import entities_of
 from features.online.sqlite_rows import SqliteBackend
-from features.store.materialisation import Materialised, materialise_view, state_of
+from features.online.state import Materialised, state_of
+from features.store.materialisation import materialise_view
 from features.store.repository import get_online, materialize
 from features.tables import VIEWS
 from infra.errors import UsageError
@@ -169,7 +170,7 @@ _STEP = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_STEP, min_size=2, max_size=8), st.integers(0, 10))
 def test_online_is_the_as_of_join_at_the_end_whatever_happened_before(steps: list[Any], last: int) -> None:
     with TemporaryDirectory() as folder:

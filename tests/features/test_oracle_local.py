@@ -55,7 +55,7 @@ def joined(labels: pa.Table, history: pa.Table, **options: object) -> list[int |
     return values
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(
     case=CASES,
     ttl=st.one_of(st.none(), st.integers(0, 8)),
@@ -76,7 +76,7 @@ def test_every_label_sees_what_the_oracle_says(
     assert found == expected
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(case=CASES, scale=st.sampled_from([1, 300, 999, 1_000, 1_001]), known_only=st.booleans())
 def test_nanoseconds_are_rounded_so_that_nothing_is_seen_early(case: Case, scale: int, known_only: bool) -> None:
     def up(instant: int | None) -> int | None:

@@ -26,7 +26,7 @@ def expected(
     return None if best is None or (ttl is not None and best[0] < at - ttl) else best
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     seed=st.integers(0, 2**32),
     n_keys=st.sampled_from([1, 3, 200]),
@@ -58,7 +58,7 @@ def test_steps_equal_trying_every_row(
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     left=st.lists(st.tuples(st.integers(0, 3) | st.none(), st.sampled_from(["1", "11", "", None])), max_size=30),
     right=st.lists(st.tuples(st.integers(0, 3) | st.none(), st.sampled_from(["1", "11", "", None])), max_size=30),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.wide import wide
@@ -80,7 +80,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(0, 3))
 def test_each_cell_is_where_its_name_says(rows: list[dict[str, float | None] | None], skipped: int) -> None:
     names, values = ([None if r is None else list(of(r)) for r in rows] for of in (dict.keys, dict.values))

@@ -72,7 +72,7 @@ def test_the_schedule_takes_it_without_a_line(source: Source) -> None:
     assert tables_by_source.__wrapped__()["bloodgas"] == ()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(source: Source, data: st.DataObject) -> None:
     content = bytearray(EXPORT.encode())

@@ -173,7 +173,7 @@ def test_delays_of_sources_that_do_not_exist_are_refused() -> None:
         check_tables(Site.model_validate({"reporting_delay_days": {"cytokin": 3}}))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(EXPORT.encode("cp1252"))

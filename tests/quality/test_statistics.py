@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -29,14 +29,12 @@ def ks_of(a: np.ndarray, b: np.ndarray) -> float:
     return st.ks(*aligned(sketch(a), sketch(b))[1:])
 
 
-@settings(deadline=None)
 @given(SAMPLES, SAMPLES)
 def test_the_distance_of_sketches_is_that_of_the_numbers_rounded_to_their_buckets(a: np.ndarray, b: np.ndarray) -> None:
     exact = stats.ks_2samp(bucket_keys(a), bucket_keys(b), method="asymp").statistic
     assert ks_of(a, b) == pytest.approx(exact, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(SAMPLES, SAMPLES)
 def test_rounding_lowers_the_distance_by_no_more_than_the_fullest_bucket(a: np.ndarray, b: np.ndarray) -> None:
     exact = stats.ks_2samp(a, b, method="asymp").statistic
@@ -51,7 +49,6 @@ def test_the_distance_of_large_samples_is_that_of_scipy(shift: float) -> None:
     assert ks_of(a, b) == pytest.approx(stats.ks_2samp(a, b, method="asymp").statistic, abs=0.005)
 
 
-@settings(deadline=None)
 @given(SAMPLES)
 def test_a_bucket_tells_a_number_to_a_quarter_of_a_percent_and_keeps_the_order(values: np.ndarray) -> None:
     ordered = np.sort(values)
@@ -63,7 +60,6 @@ def test_a_bucket_tells_a_number_to_a_quarter_of_a_percent_and_keeps_the_order(v
         assert own.max() <= 1e-12 if key == 0 else own.max() <= own.min() * (1 + 2.01 * ACCURACY)
 
 
-@settings(deadline=None)
 @given(SAMPLES, SAMPLES, SAMPLES)
 def test_sketches_add_up(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
     merged, whole = merge([merge([sketch(a), sketch(b)]), sketch(c)]), sketch(np.concatenate([a, b, c]))
@@ -76,7 +72,6 @@ def test_nothing_merges_to_nothing() -> None:
     assert merge([]).n == 0
 
 
-@settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_psi_is_the_sum_over_bins(e: np.ndarray, a: np.ndarray) -> None:
     shares = [[(x + 0.5) / sum(y + 0.5 for y in counts) for x in counts] for counts in (e.tolist(), a.tolist())]
@@ -86,7 +81,6 @@ def test_psi_is_the_sum_over_bins(e: np.ndarray, a: np.ndarray) -> None:
     assert st.psi(e, a) >= 0 and st.psi(e, e) == 0
 
 
-@settings(deadline=None)
 @given(SAMPLES)
 def test_bins_follow_the_deciles_of_the_reference(values: np.ndarray) -> None:
     found = sketch(values)
@@ -108,14 +102,12 @@ def test_ten_equal_bins_of_a_continuous_reference() -> None:
     assert np.allclose(size / reference.n, 0.1, atol=0.02)
 
 
-@settings(deadline=None)
 @given(some.integers(1, 40), some.sampled_from([0.9, 0.99, 0.999, 0.99999]))
 def test_the_quantile_of_chi_squared_is_scipys(df: int, probability: float) -> None:
     exact = stats.chi2.ppf(probability, df)
     assert st.chi_squared(probability, df) == pytest.approx(exact, rel=0.12 if df < 10 else 0.02)
 
 
-@settings(deadline=None)
 @given(some.integers(5, 400), some.integers(20, 4000))
 def test_the_critical_distance_is_that_of_the_asymptotic_distribution(n: int, m: int) -> None:
     alpha = 0.001
@@ -148,7 +140,6 @@ def test_bounds_are_robust_and_at_least_a_factor_of_two() -> None:
     assert wide[0] < 0.01 and wide[1] > 1e6
 
 
-@settings(deadline=None)
 @given(some.lists(some.floats(1e-6, 1e12), min_size=5, max_size=30), some.floats(1e-3, 1e3))
 def test_bounds_scale_with_the_quantity_and_hold_its_median(history: list[float], factor: float) -> None:
     low, high = st.robust_bounds(history) or (0, 0)

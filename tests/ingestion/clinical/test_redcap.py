@@ -234,7 +234,7 @@ def test_the_dictionary_of_the_api_is_the_same(tmp_path: Path, dictionary: Path)
     assert read_dictionary(path).fields["matrix"].choices == {"-1": "Serum, clotted", "2": "EDTA plasma"}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(dictionary: Path, data: st.DataObject) -> None:
     content = bytearray(EXPORT.encode())

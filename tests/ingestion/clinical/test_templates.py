@@ -210,7 +210,7 @@ def test_the_documentation_says_what_the_templates_declare(template: object) -> 
             assert codes[column.name] == ", ".join(column.vocabulary)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(

@@ -186,7 +186,7 @@ def test_long_tables_without_their_columns_are_refused(header: str, message: str
         read(OLINK_LONG, f"{header}\n".encode() + b"1;2;3;4;5;6\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_flipped_bytes_give_records_or_a_refusal(data: st.DataObject) -> None:
     content = bytearray(LONG.encode())

@@ -322,7 +322,7 @@ def test_cut_anywhere_it_gives_all_records_or_a_refusal() -> None:
     assert n_read > 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_flipped_bytes_give_records_or_a_refusal(data: st.DataObject) -> None:
     content = bytearray(WHOLE)
@@ -339,7 +339,7 @@ def test_shuffled_lines_give_records_or_a_refusal(seed: int) -> None:
     records_or_file_error(b"".join([lines[-1], b"Program,xPONENT\n", *lines]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300))
 def test_any_bytes_after_the_first_line_give_records_or_a_refusal(content: bytes) -> None:
     records_or_file_error(b"Program,xPONENT\nBatch,1\nDataType:,Median\n" + content)

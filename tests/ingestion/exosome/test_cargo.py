@@ -112,7 +112,7 @@ def test_other_tables_are_no_cargo(text: str) -> None:
     assert recognise(SOURCE.formats, Probe.of("x.csv", text.encode())) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     text = "sample;marker;value;unit;method;plate date\n" + "S1;CD9;1,5;pg/mL;ELISA;28/03/2024\n" * 4

@@ -183,7 +183,7 @@ BINS = st.integers(1, 12).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     bins=BINS,
     name=st.text(st.sampled_from("abµ²é _-1"), min_size=1, max_size=12).filter(lambda s: s == s.strip()),
@@ -211,7 +211,7 @@ def test_round_trip(
     assert records[0]["bin_centre_nm"] == [i + 0.5 for i in range(len(bins[0]))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 255)), max_size=10),
     end=st.integers(0, 3_000),

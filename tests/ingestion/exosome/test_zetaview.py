@@ -143,7 +143,7 @@ def test_sizes_are_in_order_and_within_the_bins(numbers: list[int], width: float
     assert sizes["mode_nm"] in filled
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_damaged_bytes_give_a_record_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(zetaview().encode("latin-1"))

@@ -226,7 +226,7 @@ def test_odd_values_neither_warn_nor_log(caplog: pytest.LogCaptureFixture, recwa
     assert not caplog.records and not recwarn.list
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1_400), st.integers(0, 255)), max_size=12),
     end=st.integers(0, 1_500),
@@ -253,7 +253,7 @@ def test_damaged_files_give_records_or_one_clear_refusal(
         assert len(records) <= 1
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1_400), st.integers(0, 255)), max_size=6),
     end=st.integers(300, 1_500),

@@ -157,7 +157,7 @@ def test_large_tables_come_in_batches() -> None:
     assert sum(b.num_rows for b in batches) == 200 * 1_005 and max(b.num_rows for b in batches) <= 65_536
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=12),
     end=st.integers(0, 2_500),

@@ -274,7 +274,7 @@ def test_odd_values_neither_warn_nor_log(caplog: pytest.LogCaptureFixture, recwa
     assert not caplog.records and not recwarn.list
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 8_000), st.integers(0, 255)), max_size=12),
     end=st.one_of(st.none(), st.integers(0, 7_000)),

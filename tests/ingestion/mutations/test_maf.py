@@ -125,7 +125,7 @@ def test_a_gzip_file_that_swells_without_end_is_refused() -> None:
         read(bomb)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     text = "#version 2.4\n" + HEADER + "".join(f"TP53\t17\t{i}\t{i}\tSilent\tC\tC\tT\tS{i}\t37\n" for i in range(5))

@@ -119,7 +119,7 @@ def test_a_timeline_that_no_table_holds_is_refused_in_one_sentence() -> None:
         read(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(TREATMENT.encode())

@@ -306,7 +306,7 @@ def test_a_damaged_header_line_takes_no_time(line: str) -> None:
 BASES = st.text("ACGT", min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 10_000), BASES, st.lists(BASES, min_size=1, max_size=3, unique=True),
                           st.sampled_from(["PASS", ".", "low"])), min_size=1, max_size=8))  # fmt: skip
 def test_reads_what_htslib_reads(lines: list[tuple[int, str, list[str], str]]) -> None:
@@ -347,7 +347,7 @@ def test_reads_what_htslib_reads(lines: list[tuple[int, str, list[str], str]]) -
     assert found == [(a.start, a.reference, a.alternate, depth) for a, depth in expected]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     text = annotated(

@@ -185,7 +185,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=ROWS, is_french=st.booleans())
 def test_wide_and_long_tell_the_same(rows: list[tuple[float | None, ...]], is_french: bool) -> None:
     separator = ";" if is_french else ","
@@ -212,7 +212,7 @@ def test_wide_and_long_tell_the_same(rows: list[tuple[float | None, ...]], is_fr
     assert sorted(f[2] for f in facts(wide)) == given_values  # type: ignore[type-var]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     content = bytearray(

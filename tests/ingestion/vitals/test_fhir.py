@@ -297,7 +297,7 @@ SOME |= st.lists(SOME, max_size=2) | st.dictionaries(st.sampled_from(NAMES), SOM
 ELEMENTS = sorted([*pressure(), "valueQuantity", "effectivePeriod", "device", "method", "dataAbsentReason"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(outside=st.dictionaries(st.sampled_from(ELEMENTS), SOME, max_size=3), inside=st.dictionaries(
     st.sampled_from(["code", "valueQuantity", "dataAbsentReason"]), SOME, max_size=2))  # fmt: skip
 def test_elements_of_any_shape_give_records(outside: dict[str, Any], inside: dict[str, Any]) -> None:
@@ -308,7 +308,7 @@ def test_elements_of_any_shape_give_records(outside: dict[str, Any], inside: dic
     assert [r["value"] for r in records[:2]] == [118.0, 76.0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     made = [PATIENT, pressure(), LAB, observation("8867-4", valueQuantity=quantity(70, "/min"))]

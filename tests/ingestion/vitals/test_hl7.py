@@ -239,7 +239,7 @@ def test_other_files_are_not_known(text: str) -> None:
     assert [f.name for f in SOURCE.formats if f.recognise(Probe.of("x", text.encode()))] == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     lines = [*(MSH, PID, PV1, OBR, SYSTOLIC, obx("8867-4^^LN", "70", "/min", time="20240701120001"))] * 2

@@ -200,7 +200,7 @@ def test_a_packet_that_does_not_fit_is_refused(body: bytes) -> None:
         read(vital(*BODY, body))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_damaged_bytes_give_records_or_a_file_error(data: st.DataObject) -> None:
     is_inside = data.draw(st.booleans())

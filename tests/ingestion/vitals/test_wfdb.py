@@ -123,7 +123,7 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
         companions(header)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_headers_and_cut_signals_give_records_or_a_file_error(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "damaged"
