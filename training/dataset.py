@@ -8,20 +8,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from infra.errors import UsageError
+from training.columns import SEPARATOR, model_columns
 from training.lineage import Lineage, Retrieval, require_pinned
-from training.models.preparation import numeric
-from training.task import IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Labels, Task
+from training.modalities import single_numbers
+from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Labels, Task
 
 MIN_PER_CLASS_AND_FOLD = 2
-SEPARATOR = "__"
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Rows of a task, ready for models.
 
-    labels: the label frame, one row a prediction. features: float columns `<view>__<feature>`, same index.
-    groups: code of the unit that never crosses a split. left_out: feature columns that are no single number.
+    labels: the label frame, one row a prediction. features: the columns of `training.columns.model_columns`, same
+        index: floats, and the arrays of the history where the service has it.
+    groups: code of the unit that never crosses a split. left_out: features that no model sees.
     """
 
     task: Task
@@ -34,8 +35,20 @@ class Dataset:
     @property
     def is_positive(self) -> npt.NDArray[np.bool_]:
         """The event (survival) or the positive class, a row each; folds are stratified by it."""
-        column = IS_EVENT if self.task.kind == "survival" else LABEL
+        column = LABEL if self.task.kind == "classes" else IS_EVENT
         return self.labels[column].to_numpy(bool)
+
+    @property
+    def number_columns(self) -> list[str]:
+        """The feature columns that hold one number a row."""
+        return single_numbers(list(self.features.columns))
+
+    @property
+    def is_competing(self) -> npt.NDArray[np.bool_]:
+        """Survival: who had something else that rules the event out, at `time_days`; nobody where no label says so."""
+        if COMPETING not in self.labels:
+            return np.zeros(len(self.labels), bool)
+        return self.labels[COMPETING].to_numpy(bool)
 
     @property
     def time_days(self) -> npt.NDArray[np.float64]:
@@ -43,12 +56,12 @@ class Dataset:
 
     @property
     def target(self) -> npt.NDArray[Any]:
-        """What estimators are fitted on: booleans, or the structured array of scikit-survival."""
+        """What estimators are fitted on: booleans, or the structured array of `training.models.survival.outcome`."""
         if self.task.kind == "classes":
             return self.is_positive
         from training.models.survival import outcome
 
-        return outcome(self.time_days, self.is_positive)
+        return outcome(self.time_days, self.is_positive, self.is_competing if COMPETING in self.labels else None)
 
 
 def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
@@ -68,10 +81,11 @@ def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
             "labels in their order; expected one row a label."
         )
     raw = frame[[c for c in frame.columns if c not in given.columns and SEPARATOR in c]]
-    features, left_out = numeric(raw)
-    if not (features.nunique(dropna=False) > 1).any():
+    features, left_out = model_columns(raw, given[PREDICTION_TIME].reset_index(drop=True))
+    numbers = features[single_numbers(list(features.columns))]
+    if not (numbers.nunique(dropna=False) > 1).any():
         raise UsageError(
-            f"None of the {features.shape[1]} features of {task.service} varies over the {len(given)} "
+            f"None of the {numbers.shape[1]} features of {task.service} varies over the {len(given)} "
             f"rows of {task.name}; there is nothing to learn from."
         )
     lineage = Lineage(
@@ -114,7 +128,7 @@ def permuted(dataset: Dataset, seed: int) -> Dataset:
     Within the site, so that differences between sites stay and cannot pass for signal.
     """
     rng = np.random.default_rng(seed)
-    targets = [TIME_DAYS, IS_EVENT] if dataset.task.kind == "survival" else [LABEL]
+    targets = [c for c in (TIME_DAYS, IS_EVENT, COMPETING, LABEL) if c in dataset.labels]
     order = np.arange(len(dataset.labels))
     for rows in dataset.labels.groupby(SITE, dropna=False).indices.values():
         order[rows] = rng.permutation(rows)

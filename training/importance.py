@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.dataset import SEPARATOR, Dataset
+from training.columns import SEPARATOR
+from training.dataset import Dataset
 from training.evaluate import Evaluation, scored
 from training.metrics import classes, survival
+from training.modalities import single_numbers
 from training.scoring import Floats
 
 MANY_ROWS = 2_000
@@ -20,13 +22,14 @@ def importance(dataset: Dataset, evaluation: Evaluation, seed: int) -> dict[str,
     Empty for models of fewer than two columns.
     """
     columns = evaluation.candidate.uses(list(dataset.features.columns))
-    if len(columns) < 2:
+    shuffled = single_numbers(columns)  # a history's arrays go together: no column of them can be shuffled alone
+    if len(shuffled) < 2:
         return {}
     blocks: dict[str, list[str]] = {}
-    for column in columns:
+    for column in shuffled:
         blocks.setdefault(column.split(SEPARATOR)[0], []).append(column)
     if len(blocks) == 1:
-        blocks = {column: [column] for column in columns}
+        blocks = {column: [column] for column in shuffled}
     repeats = 1 if len(dataset.labels) > MANY_ROWS else REPEATS
     rng = np.random.default_rng(seed)
     whole = _concordance(dataset, evaluation, evaluation.predictions.score)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from training.modalities import single_numbers
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,8 +18,10 @@ SITE = "site_id"
 TIME_DAYS = "time_days"
 IS_EVENT = "is_event"
 LABEL = "label"
+COMPETING = "is_competing"
+"""Survival: whether something that rules the event out came first, at TIME_DAYS (death before progression)."""
 
-Kind = Literal["survival", "classes"]
+Kind = Literal["survival", "classes", "profiles"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Labels:
     """The cohort with its targets, and where they came from.
 
     frame: one row a prediction: the task's entity, PREDICTION_TIME, SITE, the group column, and as target either
-        TIME_DAYS (days from the prediction) with IS_EVENT, or LABEL (boolean). Further columns are for subgroups.
+        TIME_DAYS (days from the prediction) with IS_EVENT and, where events compete, COMPETING; or LABEL (boolean).
+        Further columns are for subgroups.
     table_versions: Delta version of each silver table that was read.
     file_ids: files of the rows that the labels rest on, sorted.
     flow: how many units each step of the cohort rule kept, in order.
@@ -50,14 +55,14 @@ class Candidate:
     build: (feature frame, seed) -> unfitted scikit-learn estimator; preparation is part of it, so that imputation,
         scaling and selection see training folds only. `predict_proba` for classes; for survival `predict` (risk)
         and `predict_survival_function`.
-    uses: which of the feature columns it sees.
+    uses: which of the feature columns it sees; by default every single number.
     grid: hyper-parameters to choose among, inside the training fold.
     """
 
     name: str
     description: str
     build: Callable[["pd.DataFrame", int], Any]
-    uses: Callable[[Sequence[str]], list[str]] = field(default=list)
+    uses: Callable[[Sequence[str]], list[str]] = single_numbers
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     is_baseline: bool = False
 

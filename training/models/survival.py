@@ -16,9 +16,20 @@ from training.models.preparation import prepared
 Floats = npt.NDArray[np.float64]
 
 
-def outcome(time_days: npt.ArrayLike, is_event: npt.ArrayLike) -> npt.NDArray[np.void]:
-    """The structured array that scikit-survival takes: fields `event` and `time`."""
-    return Surv.from_arrays(np.asarray(is_event, bool), np.asarray(time_days, float))  # type: ignore[no-any-return]
+def outcome(
+    time_days: npt.ArrayLike, is_event: npt.ArrayLike, is_competing: npt.ArrayLike | None = None
+) -> npt.NDArray[np.void]:
+    """The structured array that scikit-survival takes: fields `event` and `time`.
+
+    is_competing: who had a competing event instead; the array then has a third field `competing`, which estimators of
+    scikit-survival refuse: candidates for such a target take it apart.
+    """
+    plain = Surv.from_arrays(np.asarray(is_event, bool), np.asarray(time_days, float))
+    if is_competing is None:
+        return plain  # type: ignore[no-any-return]
+    target = np.empty(len(plain), dtype=[("event", bool), ("time", float), ("competing", bool)])
+    target["event"], target["time"], target["competing"] = plain["event"], plain["time"], is_competing
+    return target
 
 
 class KaplanMeier(BaseEstimator):  # type: ignore[misc]
