@@ -64,8 +64,10 @@ def _history(retrieved: pd.DataFrame, prediction_time: pd.Series) -> pd.DataFram
         None if times is None or not len(times) else _days(at, times)
         for at, times in zip(prediction_time, (_array(v) for v in retrieved[OBSERVED_AT]), strict=True)
     ]
-    columns = {name: [_array(v) for v in retrieved[name]] for name in (MEASURES, TOKEN_MODALITIES, VALUES)}
-    columns[DAYS_BEFORE] = before
+    columns: dict[str, list[object]] = {
+        name: [_array(v) for v in retrieved[name]] for name in (MEASURES, TOKEN_MODALITIES, VALUES)
+    }
+    columns[DAYS_BEFORE] = list(before)
     frame = {name: pd.Series(values, index=retrieved.index, dtype=object) for name, values in columns.items()}
     for name in (MEASURES, TOKEN_MODALITIES, VALUES):
         frame[name] = frame[name].where(frame[DAYS_BEFORE].notna(), None)
