@@ -12,6 +12,7 @@ from oncolake.demo import cytokine_files as cytokine
 from oncolake.demo import defects as plant
 from oncolake.demo import exosome_files as exosome
 from oncolake.demo import monitor_files
+from oncolake.demo import radiomics_files as radiomics
 from oncolake.demo.defects import Defect, Files, defect
 from oncolake.demo.hospitals import HOSPITALS
 from oncolake.demo.imaging_files import dicom_files
@@ -52,6 +53,8 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
         sheet = npx_sheet(patients, hospital, seed)
         if sheet:
             files[f"{folder}/cytokine/{hospital.site_id}_inflammation_NPX.xlsx"] = npx_xlsx(sheet)
+        for name, content in radiomics.radiomics_tables(patients, hospital, seed).items():
+            files[f"{folder}/imaging/radiomics/{name}"] = content
         for path, text in study_folder(patients, hospital, seed).items():
             files[f"{folder}/mutations/glioma_{hospital.site_id}/{path}"] = text.encode()
     defects += _measured_defects(files, patients, seed)
@@ -144,7 +147,7 @@ def _plate_files(files: Files, patients: tuple[Patient, ...], held_back: str, or
 
 
 def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) -> list[Defect]:
-    """A negative concentration, a median diameter beyond the instrument, pressures of a flushed line, a position 0."""
+    """Particles, pressures, a measure of a scan and mutations that cannot be."""
     made = []
     for site_id, kind, reason, text in (
         ("toulouse", "negative_concentration", "concentration_per_ml", "A video with a negative concentration."),
@@ -165,6 +168,7 @@ def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) ->
     patient = _pick(patients, lambda p: p.hospital.site_id == "berlin", "berlin")
     path = f"{FIRST}/berlin/vitals/{monitor_files.case_id(patient)}.csv"
     made.append(plant.implausible_pressures(files, path, patient.hospital))
+    made.append(radiomics.unreadable_measure(files, f"{FIRST}/boston/imaging/radiomics/t1gd_features.csv"))
     return made + plant.bad_mutations(files, f"{FIRST}/boston/mutations/glioma_boston", f"{FIRST}/toulouse/mutations")
 
 
@@ -327,13 +331,19 @@ def _true_patient(p: Patient, case: MonitorCase, files: Files) -> TruePatient:
         first_fraction_time=p.hospital.utc(p.first_fraction),
         landmark_time=p.hospital.utc(p.landmark),
         latent=p.latent,
+        trajectory_group=p.latent.trajectory_group,
         survival_lp=p.latent.survival_lp,
+        progression_lp=p.latent.progression_lp,
         response_probability=p.latent.response_probability,
+        true_progression_probability=p.latent.true_progression_probability,
         os_days=p.os_days,
         is_dead=p.is_dead,
         pfs_days=p.pfs_days,
         is_progressed=p.is_progressed,
+        is_dead_without_progression=p.is_dead and not p.is_progressed,
         is_responder=p.is_responder,
+        is_true_progression=p.suspicion.is_progression if p.suspicion else None,
+        pseudoprogression=p.pseudoprogression,
         hypotensive_minutes=below,
         observed_minutes=observed,
         modalities=tuple(name for name, has in modalities.items() if has),

@@ -12,6 +12,8 @@ Rows = list[list[str]]
 DOSE_GY = 6.0
 DURVALUMAB_MG = 1500.0
 DAYS_TO_REPORT = 10
+DAYS_TO_VERDICT = {"iRANO": 3, "histology": 10}
+"""From the scan or operation that decided to the report of it."""
 
 
 def render(rows: Rows, hospital: Hospital) -> bytes:
@@ -167,20 +169,33 @@ def outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
     for p in patients:
         rows += _survival(p.seen_until(FIRST_CUTOFF), FIRST_CUTOFF, seed)
         if p.response is not None:
-            site, judged = p.hospital, p.day(84)
-            rows.append(
-                [
-                    p.patient_id,
-                    "response",
-                    "week 12",
-                    site.write_date(judged),
-                    "",
-                    p.response,
-                    "RANO",
-                    site.write_date(judged + timedelta(days=3)),
-                ]
-            )
+            judged = p.day(84)
+            rows.append(_judged(p, "response", "week 12", judged, "", p.response, "RANO", judged + timedelta(days=3)))
+        if p.suspicion is not None:
+            rows.append(_apparent_progression(p))
     return rows
+
+
+def _apparent_progression(p: Patient) -> list[str]:
+    """What apparent progression in the first follow-up scan proved to be: an event where it was none."""
+    assert p.suspicion is not None
+    decided = p.suspicion.decided_day
+    if decided is None:
+        # Death, or the end of observation, came before anybody could tell.
+        ended = p.day(p.os_days)
+        return _judged(p, "pseudoprogression", "week 8", ended, "", "indeterminate", "", ended + timedelta(days=9))
+    flag, category = ("false", "PD") if p.suspicion.is_progression else ("true", "pseudoprogression")
+    report = p.day(decided + DAYS_TO_VERDICT[p.suspicion.criterion])
+    return _judged(p, "pseudoprogression", "week 8", p.day(decided), flag, category, p.suspicion.criterion, report)
+
+
+def _judged(
+    p: Patient, endpoint: str, assessment: str, day: date, flag: str, category: str, criterion: str, report: date
+) -> list[str]:
+    site = p.hospital
+    word = site.word(flag) if flag else ""
+    dates = site.write_date(day), site.write_date(report)
+    return [p.patient_id, endpoint, assessment, dates[0], word, category, criterion, dates[1]]
 
 
 def updated_outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
@@ -190,25 +205,25 @@ def updated_outcome_rows(patients: Iterable[Patient], seed: int) -> Rows:
         before = p.seen_until(FIRST_CUTOFF)
         changed = {
             "OS": (before.os_days, before.is_dead) != (p.os_days, p.is_dead),
-            "PFS": (before.pfs_days, before.is_progressed) != (p.pfs_days, p.is_progressed),
+            "PFS": (before.pfs_days, before.has_pfs_event) != (p.pfs_days, p.has_pfs_event),
         }
         rows += [row for row in _survival(p, FINAL_CUTOFF, seed) if changed[row[1]]]
     return rows
 
 
 def _survival(p: Patient, cutoff: date, seed: int) -> Rows:
-    site = p.hospital
+    """OS and PFS. The category of PFS tells progression (PD) from death without it (no category)."""
     rng = rng_of(seed, "report", p.index)
     delays = {"OS": int(rng.integers(2, DAYS_TO_REPORT)), "PFS": int(rng.integers(2, DAYS_TO_REPORT))}
+    # Progression that a later scan confirmed dates from the scan that showed it first.
+    confirmed = p.suspicion.decided_day if p.suspicion and p.suspicion.is_progression else None
     rows = []
-    for endpoint, days, is_event, criterion in (
-        ("OS", p.os_days, p.is_dead, ""),
-        ("PFS", p.pfs_days, p.is_progressed, "RANO"),
+    for endpoint, days, is_event, category, criterion in (
+        ("OS", p.os_days, p.is_dead, "", ""),
+        ("PFS", p.pfs_days, p.has_pfs_event, "PD" if p.is_progressed else "", "RANO"),
     ):
-        ended = p.day(days)
-        report = ended + timedelta(days=delays[endpoint]) if is_event else cutoff + timedelta(days=DAYS_TO_REPORT)
-        flag = site.word("true" if is_event else "false")
-        rows.append(
-            [p.patient_id, endpoint, "final", site.write_date(ended), flag, "", criterion, site.write_date(report)]
-        )
+        known = p.day(max(days, confirmed or 0) if endpoint == "PFS" else days)
+        report = known + timedelta(days=delays[endpoint]) if is_event else cutoff + timedelta(days=DAYS_TO_REPORT)
+        flag = "true" if is_event else "false"
+        rows.append(_judged(p, endpoint, "final", p.day(days), flag, category, criterion, report))
     return rows

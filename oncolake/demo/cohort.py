@@ -16,7 +16,7 @@ from oncolake.demo.truth import Truth
 
 MIN_PATIENTS = 12
 MARKER = "cohort.json"
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same seed gives other bytes, so that a folder never holds files of two versions."""
 Progress = Callable[[str, int, int], None]
 

@@ -1,6 +1,7 @@
 """MR scans as DICOM headers (no pixels): a study a visit, a folder a series, with the scanners' own spelling."""
 
 import io
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,62 +72,66 @@ SEQUENCES: dict[str, dict[str, Any]] = {
     },
 }
 SERIES_OF = {
-    # timepoint: (always scanned, scanned in most)
-    "baseline": (("T1GD", "FLAIR"), ("T1", "T2", "DWI", "DSC")),
-    "week 8": (("T1GD",), ("FLAIR", "DSC")),
-    "week 16": (("T1GD",), ("FLAIR",)),
+    # timepoint: sequences and the share of scans that have them
+    "baseline": {"T1": 0.65, "T1GD": 1.0, "T2": 0.65, "FLAIR": 1.0, "DWI": 0.9, "DSC": 0.9},
+    "week 8": {"T1GD": 1.0, "FLAIR": 0.85, "DWI": 0.92, "DSC": 0.92},
+    "week 16": {"T1GD": 1.0, "FLAIR": 0.65, "DSC": 0.5},
 }
-SHARE_SCANNED = 0.65
 SHARE_SECOND_INSTANCE = 0.06
 _SCANNER = {"toulouse": 0, "boston": 1, "berlin": 2}
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series of a scan: its numbers in the archive, what was scanned, and when the scan began."""
+
+    study: int
+    number: int
+    timepoint: str
+    sequence: str
+    study_time: datetime
+
+
+def scanned(patient: Patient, seed: int) -> tuple[Series, ...]:
+    """Every series of the patient's scans; empty where the patient was scanned elsewhere."""
+    rng = rng_of(seed, "sequences", patient.index)
+    made = []
+    for study, (timepoint, when) in enumerate(patient.scans, start=1):
+        sequences = [s for s in SEQUENCES if s in SERIES_OF[timepoint] and rng.random() < SERIES_OF[timepoint][s]]
+        made += [Series(study, number, timepoint, s, when) for number, s in enumerate(sequences, start=2)]
+    return tuple(made)
+
+
+def uid_of(patient: Patient, seed: int, *parts: object) -> Any:
+    """The UID of a study (its number), series (study, number) or instance (study, series, number) of a patient."""
+    from pydicom.uid import generate_uid
+
+    return generate_uid(entropy_srcs=["oncolake demo", str(seed), patient.patient_id, *map(str, parts)])
 
 
 def dicom_files(patient: Patient, seed: int) -> dict[str, bytes]:
     """The DICOM files of a patient by path; empty where the patient was scanned elsewhere."""
     rng = rng_of(seed, "imaging", patient.index)
     files = {}
-    for number, (timepoint, when) in enumerate(patient.scans, start=1):
-        always, mostly = SERIES_OF[timepoint]
-        scanned = [s for s in SEQUENCES if s in always or (s in mostly and rng.random() < SHARE_SCANNED)]
-        for series, sequence in enumerate(scanned, start=2):
-            for instance in range(1, 3 if rng.random() < SHARE_SECOND_INSTANCE else 2):
-                moment = when + timedelta(minutes=6 * series, seconds=int(rng.integers(0, 60)))
-                path = f"{patient.patient_id}/ST{number:02d}/SE{series:04d}/IM{instance:04d}.dcm"
-                files[path] = _dicom(
-                    patient,
-                    seed,
-                    rng,
-                    place=(number, series, instance),
-                    sequence=sequence,
-                    study_time=when,
-                    acquired=moment,
-                )
+    for series in scanned(patient, seed):
+        for instance in range(1, 3 if rng.random() < SHARE_SECOND_INSTANCE else 2):
+            path = f"{patient.patient_id}/ST{series.study:02d}/SE{series.number:04d}/IM{instance:04d}.dcm"
+            files[path] = _dicom(patient, seed, rng, series, instance)
     return files
 
 
-def _dicom(
-    patient: Patient,
-    seed: int,
-    rng: np.random.Generator,
-    *,
-    place: tuple[int, int, int],
-    sequence: str,
-    study_time: datetime,
-    acquired: datetime,
-) -> bytes:
+def _dicom(patient: Patient, seed: int, rng: np.random.Generator, scan: Series, instance: int) -> bytes:
     from pydicom import dcmwrite
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    def uid(*parts: object) -> Any:
-        return generate_uid(entropy_srcs=["oncolake demo", str(seed), patient.patient_id, *map(str, parts)])
-
-    number, series, instance = place
+    study_time = scan.study_time
+    acquired = study_time + timedelta(minutes=6 * scan.number, seconds=int(rng.integers(0, 60)))
     hospital = patient.hospital
     manufacturer, model, tesla = hospital.scanner
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"  # MR Image Storage
-    meta.MediaStorageSOPInstanceUID = uid(number, series, instance)
+    meta.MediaStorageSOPInstanceUID = uid_of(patient, seed, scan.study, scan.number, instance)
     meta.TransferSyntaxUID = {
         "explicit": ExplicitVRLittleEndian,
         "implicit": ImplicitVRLittleEndian,
@@ -141,12 +146,12 @@ def _dicom(
     ds.StudyTime = f"{study_time:%H%M%S}"
     ds.AcquisitionDate = f"{acquired:%Y%m%d}"
     ds.SeriesTime = ds.AcquisitionTime = f"{acquired:%H%M%S}.000000"
-    ds.AccessionNumber = f"A{patient.index:05d}{number}"
+    ds.AccessionNumber = f"A{patient.index:05d}{scan.study}"
     ds.Modality = "MR"
     ds.Manufacturer = manufacturer
     ds.InstitutionName = f"{hospital.site_id.title()} University Hospital"
     ds.StudyDescription = "MRI BRAIN W/WO CONTRAST"
-    settings = SEQUENCES[sequence]
+    settings = SEQUENCES[scan.sequence]
     ds.SeriesDescription = ds.ProtocolName = settings["text"][_SCANNER[hospital.site_id]]
     ds.ManufacturerModelName = model
     ds.PatientName = f"{patient.family}^{patient.given}"
@@ -162,9 +167,9 @@ def _dicom(
     ds.SequenceVariant = "SK"
     ds.MagneticFieldStrength = tesla
     ds.PatientIdentityRemoved = "NO"
-    ds.StudyInstanceUID = uid(number)
-    ds.SeriesInstanceUID = uid(number, series)
-    ds.SeriesNumber = series
+    ds.StudyInstanceUID = uid_of(patient, seed, scan.study)
+    ds.SeriesInstanceUID = uid_of(patient, seed, scan.study, scan.number)
+    ds.SeriesNumber = scan.number
     ds.InstanceNumber = instance
     ds.PixelSpacing = [0.9, 0.9]
     ds.Rows = ds.Columns = 256

@@ -80,7 +80,7 @@ def _fractions(identifier: str, p: Patient) -> Iterable[dict[str, Any]]:
 
 
 def _outcomes(identifier: str, p: Patient) -> Iterable[dict[str, Any]]:
-    for endpoint, days, is_event in (("OS", p.os_days, p.is_dead), ("PFS", p.pfs_days, p.is_progressed)):
+    for endpoint, days, is_event in (("OS", p.os_days, p.is_dead), ("PFS", p.pfs_days, p.has_pfs_event)):
         at = _utc(p.first_fraction) + timedelta(days=days)
         told = {"endpoint": endpoint, "assessment": "final", "outcome_time": at, "is_event": is_event}
         yield {"patient_id": identifier, **told, **_row(p, at, OUTCOMES)}

@@ -12,7 +12,9 @@ from math import ceil, exp
 import numpy as np
 
 from oncolake.demo import truth
+from oncolake.demo.fate import Fate, Suspicion, draw_fate
 from oncolake.demo.hospitals import HOSPITALS, Hospital
+from oncolake.demo.latents import draw_latent
 from oncolake.demo.truth import Latent
 
 FIRST_MONDAY = date(2023, 1, 9)
@@ -21,6 +23,9 @@ WAVE_SIZE = 7
 FIRST_CUTOFF = date(2025, 6, 30)
 FINAL_CUTOFF = date(2025, 11, 30)
 VISIT_DAYS = {"baseline": -4, "week 2": 14, "week 4": 28, "week 6": 42, "week 8": 56}
+SCAN_DAYS = {"baseline": -6, "week 8": 56, "week 16": 112}
+SHARE_SCANNED = 0.93
+SHARE_MISSED_SCANS = 0.04
 N_FRACTIONS = 5
 INFUSION_INTERVAL_DAYS = 28
 MAX_INFUSIONS = 12
@@ -68,6 +73,19 @@ class Patient:
     is_progressed: bool
     is_responder: bool | None
     response: str | None
+    suspicion: Suspicion | None
+
+    @property
+    def has_pfs_event(self) -> bool:
+        """Progression or death, whichever came first, at `pfs_days`."""
+        return self.is_progressed or self.is_dead
+
+    @property
+    def pseudoprogression(self) -> bool | None:
+        """What the files say of apparent progression: whether it was none; None where nobody could tell."""
+        if self.suspicion is None or self.suspicion.decided_day is None:
+            return None
+        return not self.suspicion.is_progression
 
     @property
     def first_fraction(self) -> datetime:
@@ -111,27 +129,11 @@ def simulate(n_patients: int, seed: int) -> tuple[Patient, ...]:
     return tuple(patients)
 
 
-def _latent(rng: np.random.Generator) -> Latent:
-    rho = truth.IL6_CXCL8_CORRELATION
-    il6, other, ifng, exosome, burden = rng.standard_normal(5)
-    return Latent(
-        age_years=float(np.clip(57 + 11 * rng.standard_normal(), 24, 84)),
-        kps=int(rng.choice([60, 70, 80, 90, 100], p=[0.07, 0.20, 0.33, 0.30, 0.10])),
-        is_mgmt_methylated=bool(rng.random() < 0.42),
-        is_hypermutated=bool(rng.random() < 0.10),
-        burden_z=float(burden),
-        il6_change_z=float(il6),
-        cxcl8_change_z=float(rho * il6 + (1 - rho**2) ** 0.5 * other),
-        ifng_change_z=float(ifng),
-        exosome_change_z=float(exosome),
-    )
-
-
 def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Patient:
     rng = rng_of(seed, "patient", index)
     site = index % len(HOSPITALS)
     hospital = HOSPITALS[site]
-    latent = _latent(rng)
+    latent = draw_latent(rng, rng_of(seed, "tumour", index))
     step = max(7, LAST_START_DAYS // n_waves // 7 * 7)
     monday = FIRST_MONDAY + timedelta(days=wave * step + 7 * site)
     start = datetime.combine(monday + timedelta(days=(number // n_waves) % 5), time(9, 0))
@@ -141,26 +143,21 @@ def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Pat
     born = first.date() - timedelta(days=int(latent.age_years * 365.25))
     patient_id = _local_id(hospital, number, family, given, born)
 
-    survival = _days(rng, latent.survival_lp, truth.SURVIVAL_DELAY_DAYS, truth.SURVIVAL_SCALE_DAYS)
-    progression = _days(rng, latent.progression_lp, truth.PROGRESSION_DELAY_DAYS, truth.PROGRESSION_SCALE_DAYS)
-    follow_up = (FINAL_CUTOFF - first.date()).days - int(rng.integers(0, 25))
-    if rng.random() < 0.06:  # lost to follow-up
-        follow_up = min(follow_up, int(rng.integers(120, 700)))
-    os_days, is_dead = min(survival, follow_up), survival <= follow_up
-    pfs_days = min(progression, os_days)
-    is_progressed = is_dead or progression <= follow_up
-    response_day = 7 * truth.RESPONSE_WEEK
-    is_responder = bool(rng.random() < latent.response_probability) if survival > response_day + 3 else None
-    # A responder has not progressed by the evaluation: the tumour that shrank grows again later.
-    if is_responder and progression <= response_day + 7:
-        progression = response_day + 7 + int(rng.integers(5, 60))
-        pfs_days, is_progressed = min(progression, os_days), is_dead or progression <= follow_up
+    planned = _scans(rng_of(seed, "scans", index), first)
+    scan_days = {timepoint: (when.date() - first.date()).days for timepoint, when in planned}
+    fate = draw_fate(
+        rng_of(seed, "fate", index),
+        latent,
+        first_scan_day=scan_days.get("week 8"),
+        next_scan_day=scan_days.get("week 16"),
+        last_day=(FINAL_CUTOFF - first.date()).days,
+    )
     has_cytokines, has_exosomes = bool(rng.random() < 0.96), bool(rng.random() < 0.92)
-    visits = _visits(rng, patient_id, first, survival, has_cytokines=has_cytokines, has_exosomes=has_exosomes)
+    visits = _visits(rng, patient_id, first, fate.os_days, has_cytokines=has_cytokines, has_exosomes=has_exosomes)
     infusions = tuple(
         fractions[-1] + timedelta(days=INFUSION_INTERVAL_DAYS * k, hours=4)
         for k in range(MAX_INFUSIONS)
-        if 7 + INFUSION_INTERVAL_DAYS * k < pfs_days
+        if 7 + INFUSION_INTERVAL_DAYS * k < _treated_days(fate)
         and fractions[-1].date() + timedelta(days=INFUSION_INTERVAL_DAYS * k) <= FIRST_CUTOFF
     )
     methylated_percent = 13 + 60 * rng.beta(1.6, 2.5) if latent.is_mgmt_methylated else 4.5 * rng.beta(1.3, 2.0)
@@ -184,7 +181,7 @@ def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Pat
         fractions=fractions,
         infusions=infusions,
         visits=visits,
-        scans=_scans(rng, first, survival),
+        scans=tuple((timepoint, when) for timepoint, when in planned if scan_days[timepoint] < fate.os_days),
         tumour_sample_id=f"{patient_id}-TU1",
         is_sequenced=bool(rng.random() < 0.8),
         mgmt_percent=float(methylated_percent) if rng.random() < 0.94 else None,
@@ -192,25 +189,20 @@ def _patient(index: int, number: int, wave: int, n_waves: int, seed: int) -> Pat
         has_kps=bool(rng.random() < 0.97),
         is_idh1_mutant=bool(rng.random() < 0.06),
         dexamethasone_mg=float(rng.choice([2, 4, 8])) if rng.random() < 0.4 else None,
-        os_days=os_days,
-        is_dead=is_dead,
-        pfs_days=pfs_days,
-        is_progressed=is_progressed,
-        is_responder=is_responder,
-        response=_category(rng, is_responder, progression <= response_day),
+        os_days=fate.os_days,
+        is_dead=fate.is_dead,
+        pfs_days=fate.pfs_days,
+        is_progressed=fate.is_progressed,
+        is_responder=fate.is_responder,
+        response=fate.response,
+        suspicion=fate.suspicion,
     )
 
 
-def _days(rng: np.random.Generator, lp: float, delay: int, scale: float) -> int:
-    return delay + max(1, ceil(float(scale * (rng.exponential() / exp(lp)) ** (1 / truth.SURVIVAL_SHAPE))))
-
-
-def _category(rng: np.random.Generator, is_responder: bool | None, is_progressed: bool) -> str | None:
-    if is_responder is None:
-        return None
-    if is_responder:
-        return "CR" if rng.random() < 0.15 else "PR"
-    return "PD" if is_progressed or rng.random() < 0.3 else "SD"
+def _treated_days(fate: Fate) -> int:
+    """Treatment goes on to progression, and beyond what only looks like it until that is decided."""
+    decided = fate.suspicion.decided_day if fate.suspicion else None
+    return max(fate.pfs_days, decided or 0)
 
 
 def _weekdays_after(moment: datetime, days: int) -> datetime:
@@ -223,7 +215,7 @@ def _visits(
     rng: np.random.Generator,
     patient_id: str,
     first: datetime,
-    survival: int,
+    os_days: int,
     *,
     has_cytokines: bool,
     has_exosomes: bool,
@@ -238,7 +230,7 @@ def _visits(
         minute = int(rng.integers(0, 55))
         if timepoint == "week 8":
             exosomes = exosomes and patient_id[-1] in "02468"
-        if missed or day + shift >= survival or (timepoint == "week 6" and not draws_week_6):
+        if missed or day + shift >= os_days or (timepoint == "week 6" and not draws_week_6):
             continue
         code = "BL" if timepoint == "baseline" else timepoint.replace("week ", "W")
         collected = datetime.combine(first.date() + timedelta(days=day + shift), time(8, minute))
@@ -246,14 +238,16 @@ def _visits(
     return tuple(visits)
 
 
-def _scans(rng: np.random.Generator, first: datetime, survival: int) -> tuple[tuple[str, datetime], ...]:
-    if rng.random() > 0.85:
+def _scans(rng: np.random.Generator, first: datetime) -> tuple[tuple[str, datetime], ...]:
+    """The scans that the patient will come to, if still alive; none where the patient is scanned elsewhere."""
+    if rng.random() > SHARE_SCANNED:
         return ()
     scans = []
-    for timepoint, day in (("baseline", -6), ("week 8", 56), ("week 16", 112)):
+    for timepoint, day in SCAN_DAYS.items():
         when = first + timedelta(days=day + int(rng.integers(-2, 3)), minutes=int(rng.integers(-50, 400)))
-        if rng.random() > 0.06 and (when - first).days < survival:
-            scans.append((timepoint, when.replace(second=int(rng.integers(0, 60)))))
+        when = when.replace(second=int(rng.integers(0, 60)))
+        if rng.random() > SHARE_MISSED_SCANS:
+            scans.append((timepoint, when))
     return tuple(scans)
 
 

@@ -1,15 +1,29 @@
 """The truth of the demo cohort: which features drive which outcome, by how much, and the equations that make them.
 
-Everything that `study` draws is declared here, so that a reader of a result can look up what was put in. z-scores
-are of the simulated population (mean 0, SD 1); effects not listed are zero, on purpose: TNF, CCL2, VEGFA, IL10, CD274
-and all of the imaging, the burden of mutations, sex and corticosteroids drive nothing.
+Everything that `study`, `fate` and the files draw is declared here, so that a reader of a result can look up what was
+put in. z-scores are of the simulated population (mean 0, SD 1); effects not listed are zero, on purpose: TNF, CCL2,
+VEGFA, IL10, CD274, the burden of mutations, sex and corticosteroids drive nothing, and neither survival nor recurrence
+nor response hangs on a scan before it shows the tumour's growth.
 
+Trajectory groups: each patient belongs to one of TRAJECTORY_GROUPS, with equal chances, and
+    z_x = group mean of x + sqrt(1 - variance of the group means of x) * N(0, 1)
+for the changes of IL6, CXCL8, IFNG and vesicles: a mixture with mean 0 and SD 1. Groups have no effect of their own;
+they differ in survival, recurrence and response because their z-scores do.
 Overall survival, days after the first fraction (proportional hazards, Weibull baseline, nobody dies earlier):
     T = SURVIVAL_DELAY_DAYS + SURVIVAL_SCALE_DAYS * (E / exp(LP_survival)) ** (1 / SURVIVAL_SHAPE),  E ~ Exp(1)
-Progression, the same with LP_progression = PROGRESSION_SHARE * LP_survival + PROGRESSION_BURDEN * burden:
+Progression, the same with LP_progression = PROGRESSION_SHARE * LP_survival + PROGRESSION_BURDEN * burden; death before
+it is a competing event. What the first follow-up scan proves to be overrules the equation:
     PFS = min(progression, death)
 Response (CR or PR by RANO at week 12):
     P(response) = 1 / (1 + exp(-(RESPONSE_INTERCEPT + sum(RESPONSE_LOG_ODDS[x] * x))))
+Apparent progression: SHARE_APPARENT of those who do not respond and were scanned in week 8. Of these
+    P(true progression) = 1 / (1 + exp(-(TRUE_PROGRESSION_INTERCEPT + sum(TRUE_PROGRESSION_LOG_ODDS[x] * x))))
+True progression dates from that scan. The others are pseudoprogression: they progress after the verdict, if at all.
+Measure m of a region in a scan, in the units of SD of `radiomics_files.MEASURES`:
+    z_m = N(0, 1) of the patient + MGMT_ON_IMAGING[m] * (methylated - MGMT_SHARE) + change of m since baseline
+          + NOISE_IMAGING * N(0, 1) of the scan
+where the changes of rCBV and ADC in the enhancing tumour are RCBV_CHANGE and ADC_CHANGE (mean, SD) at their z-scores,
+and volumes follow GROWTH_LOG2, the same for true progression and pseudoprogression until the week 8 scan.
 Cytokine a of a visit in week w, in pg/mL, measured with NOISE_CYTOKINE_LOG2 of noise:
     log2 c = baseline_a + BURDEN_ON_CXCL8 * burden [CXCL8 only] + KINETICS[w] * (mean_change_a + sd_change_a * z_a)
 Vesicles of a visit, per mL of plasma, measured with NOISE_EXOSOME_LOG2 of noise beside that between videos:
@@ -24,6 +38,13 @@ from math import exp
 
 LANDMARK_DAYS = 42
 """Prediction time of the outcome tasks, days after the first fraction."""
+
+TRAJECTORY_GROUPS: dict[str, dict[str, float]] = {
+    # group: its mean of each change; over the groups, each change has mean 0
+    "inflammatory": {"il6_change_z": 1.15, "cxcl8_change_z": 1.0, "ifng_change_z": -0.5, "exosome_change_z": -0.5},
+    "vesicle_shedding": {"il6_change_z": -0.5, "cxcl8_change_z": -0.5, "ifng_change_z": -0.65, "exosome_change_z": 1.2},
+    "immune_activated": {"il6_change_z": -0.65, "cxcl8_change_z": -0.5, "ifng_change_z": 1.15, "exosome_change_z": -0.7},
+}
 
 SURVIVAL_LOG_HAZARD = {
     "il6_change_z": 1.7,  # log2 fold change of IL6 in weeks 2 to 4 over baseline
@@ -48,6 +69,36 @@ RESPONSE_LOG_ODDS = {
 }
 RESPONSE_INTERCEPT = -0.7
 RESPONSE_WEEK = 12
+
+MGMT_SHARE = 0.42
+"""Share of patients with a methylated MGMT promoter."""
+
+SHARE_APPARENT = 0.95
+TRUE_PROGRESSION_LOG_ODDS = {
+    "rcbv_change_z": 2.0,  # change of mean rCBV in the enhancing tumour, week 8 less baseline
+    "adc_change_z": -1.4,  # change of mean ADC there
+    "mgmt_methylated": -1.3,  # 1 or 0
+    "exosome_change_z": 1.2,  # log2 fold change of the vesicle concentration in weeks 2 to 4 over baseline
+}
+TRUE_PROGRESSION_INTERCEPT = 0.4
+
+MGMT_ON_IMAGING = {
+    # region: measure, by how many SD methylated tumours differ at baseline and after
+    "enhancing tumour, ADC: original_firstorder_Mean": 0.9,
+    "enhancing tumour: original_glcm_Contrast": 0.85,
+    "oedema: original_firstorder_Entropy": -0.9,
+    "enhancing tumour: original_shape_Sphericity": -0.75,
+}
+RCBV_CHANGE = (0.3, 0.8)  # ratio to normal white matter
+ADC_CHANGE = (60.0, 170.0)  # 1e-6 mm2/s
+NOISE_IMAGING = 0.25
+GROWTH_LOG2 = {
+    # log2 of the volume over that at baseline: (week 8, week 16)
+    "true_progression": (0.7, 1.3),
+    "pseudoprogression": (0.7, -0.2),
+    "response": (-0.7, -1.2),
+    "other": (0.0, 0.2),
+}
 
 KINETICS = {"baseline": 0.0, "week 2": 0.8, "week 4": 1.0, "week 6": 0.9, "week 8": 0.8}
 """Share of a patient's change that a visit shows."""
@@ -92,6 +143,9 @@ class Latent:
     cxcl8_change_z: float
     ifng_change_z: float
     exosome_change_z: float
+    trajectory_group: str
+    rcbv_change_z: float
+    adc_change_z: float
 
     @property
     def survival_lp(self) -> float:
@@ -114,13 +168,28 @@ class Latent:
     def response_probability(self) -> float:
         """Probability of CR or PR at week 12."""
         effect = RESPONSE_LOG_ODDS
-        logit = (
+        return _logistic(
             RESPONSE_INTERCEPT
             + effect["cxcl8_change_z"] * self.cxcl8_change_z
             + effect["ifng_change_z"] * self.ifng_change_z
             + effect["burden_z"] * self.burden_z
         )
-        return 1 / (1 + exp(-logit))
+
+    @property
+    def true_progression_probability(self) -> float:
+        """Probability that apparent progression in week 8 is progression."""
+        effect = TRUE_PROGRESSION_LOG_ODDS
+        return _logistic(
+            TRUE_PROGRESSION_INTERCEPT
+            + effect["rcbv_change_z"] * self.rcbv_change_z
+            + effect["adc_change_z"] * self.adc_change_z
+            + effect["mgmt_methylated"] * self.is_mgmt_methylated
+            + effect["exosome_change_z"] * self.exosome_change_z
+        )
+
+
+def _logistic(log_odds: float) -> float:
+    return 1 / (1 + exp(-log_odds))
 
 
 @dataclass(frozen=True)
@@ -147,20 +216,31 @@ class LateReport:
 
 @dataclass(frozen=True)
 class TruePatient:
-    """A patient's latent covariates and fate. Days count from the first fraction; identifiers are the site's own."""
+    """A patient's latent covariates and fate. Days count from the first fraction; identifiers are the site's own.
+
+    pfs_days: to progression, or to the end of OS without one; is_progressed: progression was seen, which no death is.
+    is_true_progression: what apparent progression in week 8 is; None where there was none. pseudoprogression: what the
+    files say of it (true or false), None where nobody could tell.
+    """
 
     patient_id: str
     site_id: str
     first_fraction_time: str
     landmark_time: str
     latent: Latent
+    trajectory_group: str
     survival_lp: float
+    progression_lp: float
     response_probability: float
+    true_progression_probability: float
     os_days: int
     is_dead: bool
     pfs_days: int
     is_progressed: bool
+    is_dead_without_progression: bool
     is_responder: bool | None
+    is_true_progression: bool | None
+    pseudoprogression: bool | None
     hypotensive_minutes: int
     observed_minutes: int
     modalities: tuple[str, ...]
@@ -184,6 +264,9 @@ class Truth:
             "survival_log_hazard": SURVIVAL_LOG_HAZARD,
             "response_log_odds": RESPONSE_LOG_ODDS,
             "progression": {"share_of_survival_lp": PROGRESSION_SHARE, "burden_z": PROGRESSION_BURDEN},
+            "trajectory_groups": TRAJECTORY_GROUPS,
+            "true_progression_log_odds": TRUE_PROGRESSION_LOG_ODDS,
+            "mgmt_on_imaging_sd": MGMT_ON_IMAGING,
             "kinetics": KINETICS,
             "hypotension": {
                 "threshold_mmhg": MAP_THRESHOLD_MMHG,
