@@ -45,7 +45,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Table:
-    """The export for one kind of image: its file, the sequence measured, the regions drawn on it, pyradiomics' setup."""
+    """The export for one kind of image: its file, the sequence measured, the regions drawn on it, its settings."""
 
     file_name: str
     sequence: str
@@ -153,7 +153,9 @@ class _Measured:
             mask = f"{folder}/{region.split(',')[0].replace(' ', '_')}.nii.gz"
             values = [f"{self._value(region, m, series.timepoint, rng):.6g}" for m in measures]
             image = f"{folder}/{table.file_name.split('_')[0]}.nii.gz"
-            made.append([patient.patient_id, uid, region, image, mask, VERSION, _settings(table), _IMAGE_TYPES, *values])
+            made.append(
+                [patient.patient_id, uid, region, image, mask, VERSION, _settings(table), _IMAGE_TYPES, *values]
+            )
         return made
 
     def _value(self, region: str, m: Measure, timepoint: str, rng: np.random.Generator) -> float:

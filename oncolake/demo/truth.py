@@ -41,9 +41,24 @@ LANDMARK_DAYS = 42
 
 TRAJECTORY_GROUPS: dict[str, dict[str, float]] = {
     # group: its mean of each change; over the groups, each change has mean 0
-    "inflammatory": {"il6_change_z": 1.15, "cxcl8_change_z": 1.0, "ifng_change_z": -0.5, "exosome_change_z": -0.5},
-    "vesicle_shedding": {"il6_change_z": -0.5, "cxcl8_change_z": -0.5, "ifng_change_z": -0.65, "exosome_change_z": 1.2},
-    "immune_activated": {"il6_change_z": -0.65, "cxcl8_change_z": -0.5, "ifng_change_z": 1.15, "exosome_change_z": -0.7},
+    "inflammatory": {
+        "il6_change_z": 1.15,
+        "cxcl8_change_z": 1.0,
+        "ifng_change_z": -0.5,
+        "exosome_change_z": -0.5,
+    },
+    "vesicle_shedding": {
+        "il6_change_z": -0.5,
+        "cxcl8_change_z": -0.5,
+        "ifng_change_z": -0.65,
+        "exosome_change_z": 1.2,
+    },
+    "immune_activated": {
+        "il6_change_z": -0.65,
+        "cxcl8_change_z": -0.5,
+        "ifng_change_z": 1.15,
+        "exosome_change_z": -0.7,
+    },
 }
 
 SURVIVAL_LOG_HAZARD = {

@@ -14,6 +14,7 @@ KINDS = {
     "negative_concentration",
     "size_out_of_range",
     "position_zero",
+    "unreadable_measure",
     "unknown_category",
     "missing_patient",
     "no_date",
@@ -94,6 +95,12 @@ def test_mutations_at_position_0_and_without_columns(content: dict[str, bytes]) 
     start = maf[0].index("Start_Position")
     assert [row[start] for row in maf[1:] if int(row[start]) < 1] == ["0"]
     assert content["missing_columns"].decode().split("\n")[0] == "Hugo_Symbol\tChromosome\tStart_Position"
+
+
+def test_a_measure_is_no_number(content: dict[str, bytes]) -> None:
+    rows = list(csv.reader(io.StringIO(content["unreadable_measure"].decode())))
+    assert [cell for row in rows for cell in row if cell.startswith("#")] == ["#VALUE!"]
+    assert {len(row) for row in rows} == {len(rows[0])}
 
 
 def test_refused_files_are_what_they_claim(content: dict[str, bytes]) -> None:

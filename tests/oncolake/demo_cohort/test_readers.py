@@ -14,7 +14,7 @@ from oncolake.demo.defects import Defect
 
 FORMATS = {
     "clinical": {"patient_csv", "specimen_csv", "treatment_csv", "biomarker_csv", "outcome_csv"},
-    "imaging": {"dicom"},
+    "imaging": {"dicom", "pyradiomics_csv"},
     "exosome": {"nanosight_summary"},
     "cytokine": {"luminex_xponent", "olink_wide"},
     "mutations": {"maf", "cbioportal_meta", "cbioportal_gene_panel", "cbioportal_panel_matrix", "cbioportal_case_list"},

@@ -24,6 +24,9 @@ REFERENCE = Latent(
     cxcl8_change_z=0,
     ifng_change_z=0,
     exosome_change_z=0,
+    trajectory_group="immune_activated",
+    rcbv_change_z=0,
+    adc_change_z=0,
 )
 
 
@@ -76,7 +79,19 @@ def test_most_die_but_few_before_the_landmark(patients: tuple[Patient, ...]) -> 
     assert 0.6 < np.mean([p.is_dead for p in patients]) < 0.8
     assert sum(p.is_dead and p.os_days <= truth.LANDMARK_DAYS for p in patients) <= 4
     assert all(p.pfs_days <= p.os_days for p in patients)
-    assert all(p.is_progressed or not p.is_dead for p in patients)
+    assert all(p.has_pfs_event == (p.is_progressed or p.is_dead) for p in patients)
+
+
+def test_some_die_without_progression(patients: tuple[Patient, ...]) -> None:
+    unprogressed = [p for p in patients if p.is_dead and not p.is_progressed]
+    assert 0.10 < len(unprogressed) / len(patients) < 0.25
+    assert all(p.pfs_days == p.os_days for p in unprogressed)
+    assert all(p.pfs_days < p.os_days for p in patients if p.is_progressed and p.is_dead)
+
+
+def test_declared_effects_predict_progression(patients: tuple[Patient, ...]) -> None:
+    days, progressed = [p.pfs_days for p in patients], [p.is_progressed for p in patients]
+    assert concordance([p.latent.progression_lp for p in patients], days, progressed) > 0.65
 
 
 def test_declared_effects_predict_response(patients: tuple[Patient, ...]) -> None:
