@@ -42,22 +42,22 @@ LANDMARK_DAYS = 42
 TRAJECTORY_GROUPS: dict[str, dict[str, float]] = {
     # group: its mean of each change; over the groups, each change has mean 0
     "inflammatory": {
-        "il6_change_z": 1.15,
-        "cxcl8_change_z": 1.0,
+        "il6_change_z": 1.2,
+        "cxcl8_change_z": 0.9,
         "ifng_change_z": -0.5,
         "exosome_change_z": -0.5,
     },
     "vesicle_shedding": {
         "il6_change_z": -0.5,
-        "cxcl8_change_z": -0.5,
-        "ifng_change_z": -0.65,
-        "exosome_change_z": 1.2,
+        "cxcl8_change_z": -0.45,
+        "ifng_change_z": -0.7,
+        "exosome_change_z": 1.25,
     },
     "immune_activated": {
-        "il6_change_z": -0.65,
-        "cxcl8_change_z": -0.5,
-        "ifng_change_z": 1.15,
-        "exosome_change_z": -0.7,
+        "il6_change_z": -0.7,
+        "cxcl8_change_z": -0.45,
+        "ifng_change_z": 1.2,
+        "exosome_change_z": -0.75,
     },
 }
 
@@ -82,7 +82,7 @@ RESPONSE_LOG_ODDS = {
     "ifng_change_z": 1.5,  # log2 fold change of IFNG in weeks 2 to 4
     "burden_z": -0.9,  # tumour burden, seen through the vesicles at baseline
 }
-RESPONSE_INTERCEPT = -0.7
+RESPONSE_INTERCEPT = -1.3
 RESPONSE_WEEK = 12
 
 MGMT_SHARE = 0.42
@@ -95,7 +95,7 @@ TRUE_PROGRESSION_LOG_ODDS = {
     "mgmt_methylated": -1.3,  # 1 or 0
     "exosome_change_z": 1.2,  # log2 fold change of the vesicle concentration in weeks 2 to 4 over baseline
 }
-TRUE_PROGRESSION_INTERCEPT = 0.4
+TRUE_PROGRESSION_INTERCEPT = 0.1
 
 MGMT_ON_IMAGING = {
     # region: measure, by how many SD methylated tumours differ at baseline and after
