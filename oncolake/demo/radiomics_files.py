@@ -51,7 +51,6 @@ class Table:
     sequence: str
     regions: dict[str, tuple[Measure, ...]]
     bin_width: float
-    is_normalised: bool
 
 
 FOLLOWS = 0.8
@@ -74,9 +73,8 @@ MEASURES = (
         "T1GD",
         {ENHANCING: _drawn(13.8, 640.0, 3.9, 24.0), NECROSIS: _drawn(11.6, 310.0, 3.1, 14.0)},
         25.0,
-        True,
     ),
-    Table("flair_features.csv", "FLAIR", {OEDEMA: _drawn(15.4, 520.0, 3.4, 17.0)}, 25.0, True),
+    Table("flair_features.csv", "FLAIR", {OEDEMA: _drawn(15.4, 520.0, 3.4, 17.0)}, 25.0),
     Table(
         "adc_features.csv",
         "DWI",
@@ -87,7 +85,6 @@ MEASURES = (
             )
         },
         50.0,
-        False,
     ),
     Table(
         "rcbv_features.csv",
@@ -99,7 +96,6 @@ MEASURES = (
             )
         },
         0.1,
-        False,
     ),
 )
 """Volumes in mm3, ADC in 1e-6 mm2/s, rCBV relative to normal white matter."""
@@ -205,7 +201,7 @@ _IMAGE_TYPES = "{'Original': {}}"
 def _settings(table: Table) -> str:
     return (
         "{'minimumROIDimensions': 2, 'minimumROISize': None, "
-        f"'normalize': {table.is_normalised}, 'normalizeScale': 100, 'resampledPixelSpacing': [1, 1, 1], "
+        "'normalize': False, 'normalizeScale': 1, 'resampledPixelSpacing': [1, 1, 1], "
         f"'interpolator': 'sitkBSpline', 'binWidth': {table.bin_width:g}, 'label': 1}}"
     )
 

@@ -99,10 +99,10 @@ TRUE_PROGRESSION_INTERCEPT = 0.1
 
 MGMT_ON_IMAGING = {
     # region: measure, by how many SD methylated tumours differ at baseline and after
-    "enhancing tumour, ADC: original_firstorder_Mean": 0.9,
-    "enhancing tumour: original_glcm_Contrast": 0.85,
-    "oedema: original_firstorder_Entropy": -0.9,
-    "enhancing tumour: original_shape_Sphericity": -0.75,
+    "enhancing tumour, ADC: original_firstorder_Mean": 0.75,
+    "enhancing tumour: original_glcm_Contrast": 0.7,
+    "oedema: original_firstorder_Entropy": -0.75,
+    "enhancing tumour: original_shape_Sphericity": -0.6,
 }
 RCBV_CHANGE = (0.3, 0.8)  # ratio to normal white matter
 ADC_CHANGE = (60.0, 170.0)  # 1e-6 mm2/s

@@ -98,8 +98,8 @@ def test_methylation_shows_in_the_declared_measures_of_the_baseline(
         assert difference * np.sign(shift) > 0.3
     declared = baseline[list(truth.MGMT_ON_IMAGING)]
     noise = baseline.drop(columns=list(truth.MGMT_ON_IMAGING))
-    assert _cross_validated_auroc(declared, is_methylated) > 0.75
-    assert _cross_validated_auroc(baseline, is_methylated) > 0.68
+    assert _cross_validated_auroc(declared, is_methylated) > 0.72
+    assert _cross_validated_auroc(baseline, is_methylated) > 0.65
     assert _cross_validated_auroc(noise, is_methylated) < 0.65
 
 
