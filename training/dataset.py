@@ -1,6 +1,6 @@
 """A training set: labels and features side by side, checked before anything is fitted on it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ from infra.errors import UsageError
 from training.columns import SEPARATOR, model_columns
 from training.lineage import Lineage, Retrieval, require_pinned
 from training.modalities import single_numbers
-from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Labels, Task
-
-MIN_PER_CLASS_AND_FOLD = 2
+from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, TIME_DAYS, Labels, Task
 
 
 @dataclass(frozen=True)
@@ -105,33 +103,3 @@ def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
     if (groups < 0).any():
         raise UsageError(f"{int((groups < 0).sum())} rows of {task.name} have no {task.group} to group by.")
     return Dataset(task, given.reset_index(drop=True), features, groups, tuple(left_out), lineage)
-
-
-def require_enough(dataset: Dataset, n_folds: int) -> None:
-    """Refuse a cohort too small to be split. Raises UsageError with the counts found and needed."""
-    needed = MIN_PER_CLASS_AND_FOLD * n_folds
-    positive = dataset.is_positive
-    survival = dataset.task.kind == "survival"
-    kinds = (("with the event", positive), ("without it", ~positive))
-    for what, rows in kinds[:1] if survival else kinds:
-        n = len(np.unique(dataset.groups[rows]))
-        if n < needed:
-            raise UsageError(
-                f"{dataset.task.name} has {n} patients {what} among {len(np.unique(dataset.groups))}; "
-                f"{n_folds} folds need at least {needed}."
-            )
-
-
-def permuted(dataset: Dataset, seed: int) -> Dataset:
-    """The same rows with targets shuffled among the rows of each site: what a model finds here is not there.
-
-    Within the site, so that differences between sites stay and cannot pass for signal.
-    """
-    rng = np.random.default_rng(seed)
-    targets = [c for c in (TIME_DAYS, IS_EVENT, COMPETING, LABEL) if c in dataset.labels]
-    order = np.arange(len(dataset.labels))
-    for rows in dataset.labels.groupby(SITE, dropna=False).indices.values():
-        order[rows] = rng.permutation(rows)
-    labels = dataset.labels.copy()
-    labels[targets] = dataset.labels[targets].to_numpy()[order]
-    return replace(dataset, labels=labels.astype(dataset.labels[targets].dtypes.to_dict()))

@@ -1,61 +1,61 @@
-"""What a model rests on: how much worse it ranks unseen rows when a block of columns is shuffled among them."""
+"""What a model rests on: how much worse it ranks unseen rows when a modality is shuffled among them."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from training.columns import SEPARATOR
 from training.dataset import Dataset
-from training.evaluate import Evaluation, scored
+from training.evaluate import MANY_ROWS, Evaluation, scored
 from training.metrics import classes, survival
-from training.modalities import single_numbers
-from training.scoring import Floats
+from training.modalities import columns_of, single_numbers
+from training.scoring import Floats, follow_up
+from training.tokens import exchanged, modalities_in
 
-MANY_ROWS = 2_000
 REPEATS = 3
+Rows = npt.NDArray[np.intp]
 
 
 def importance(dataset: Dataset, evaluation: Evaluation, seed: int) -> dict[str, float]:
     """Loss of concordance (Harrell's C, AUROC) on test rows, by modality; by column where there is one modality.
 
-    Modalities are shuffled whole: columns of one assay stand in for each other, and alone each would seem idle.
-    Empty for models of fewer than two columns.
+    Modalities are shuffled whole, numbers and measurements of the history alike: columns of one assay stand in for
+    each other, and alone each would seem idle. Empty for models of fewer than two columns.
     """
     columns = evaluation.candidate.uses(list(dataset.features.columns))
-    shuffled = single_numbers(columns)  # a history's arrays go together: no column of them can be shuffled alone
-    if len(shuffled) < 2:
+    seen = dataset.features[columns]
+    modalities = modalities_in(seen)
+    if len(modalities) < 2:
+        blocks = {column: [column] for column in single_numbers(columns)}
+    else:
+        blocks = {modality: columns_of(modality, columns) for modality in modalities}
+    if len(blocks) < 2:
         return {}
-    blocks: dict[str, list[str]] = {}
-    for column in shuffled:
-        blocks.setdefault(column.split(SEPARATOR)[0], []).append(column)
-    if len(blocks) == 1:
-        blocks = {column: [column] for column in shuffled}
     repeats = 1 if len(dataset.labels) > MANY_ROWS else REPEATS
     rng = np.random.default_rng(seed)
     whole = _concordance(dataset, evaluation, evaluation.predictions.score)
-    return {
-        block: whole
-        - float(
-            np.mean(
-                [
-                    _concordance(dataset, evaluation, _shuffled(dataset, evaluation, columns, names, rng))
-                    for _ in range(repeats)
-                ]
-            )
-        )
-        for block, names in blocks.items()
-    }
+    losses = {}
+    for block, names in blocks.items():
+        scores = [_shuffled(evaluation, seen, block, names, rng) for _ in range(repeats)]
+        losses[block] = whole - float(np.mean([_concordance(dataset, evaluation, score) for score in scores]))
+    return losses
 
 
 def _shuffled(
-    dataset: Dataset, evaluation: Evaluation, columns: Sequence[str], names: Sequence[str], rng: np.random.Generator
+    evaluation: Evaluation, features: pd.DataFrame, block: str, names: Sequence[str], rng: np.random.Generator
 ) -> Floats:
-    """Out-of-fold scores with some columns shuffled among the test rows of each fold."""
-    score = np.empty(len(dataset.labels))
+    """Out-of-fold scores with a block of columns, and a modality's measurements, shuffled among each fold's test rows.
+
+    A block that is a column and no modality is in no history, so there only its column changes.
+    """
+    score = np.empty(len(features))
     for k, model in enumerate(evaluation.models):
-        rows = np.flatnonzero(evaluation.predictions.fold == k)
-        seen = dataset.features.iloc[rows][list(columns)].copy()
-        seen[list(names)] = seen[list(names)].to_numpy()[rng.permutation(len(seen))]
+        rows: Rows = np.flatnonzero(evaluation.predictions.fold == k)
+        order = rng.permutation(len(rows))
+        seen = exchanged(features.iloc[rows], block, order).copy()
+        if names:
+            seen[list(names)] = seen[list(names)].to_numpy()[order]
         score[rows] = scored(model, seen)
     return score
 
@@ -63,5 +63,5 @@ def _shuffled(
 def _concordance(dataset: Dataset, evaluation: Evaluation, score: Floats) -> float:
     fold, ones = evaluation.predictions.fold, np.ones(len(score))
     if dataset.task.kind == "classes":
-        return classes.auroc(classes.rankings(score, fold), dataset.is_positive, ones)
-    return survival.concordance_pairs(dataset.time_days, dataset.is_positive, score, fold).share(ones)
+        return float(classes.auroc(classes.rankings(score, dataset.is_positive, fold), ones))
+    return float(survival.concordance_pairs(follow_up(dataset), score, fold).share(ones))

@@ -8,7 +8,8 @@ import numpy as np
 from training.dataset import Dataset
 from training.evaluate import Evaluation
 from training.metrics import classes, survival
-from training.scoring import Floats
+from training.metrics.calibration import risk_groups
+from training.scoring import Floats, follow_up, horizons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +42,9 @@ def figures(
 
 def _survival_figures(dataset: Dataset, evaluation: Evaluation) -> "dict[str, Figure]":
     drawn = {"kaplan_meier_by_risk.png": _kaplan_meier(dataset, evaluation)}
-    horizon, times = dataset.task.horizon_days, evaluation.predictions.times
-    if horizon is not None and horizon < times[-1]:
-        drawn["calibration.png"] = _survival_calibration(dataset, evaluation, horizon)
+    reached = horizons(dataset, evaluation.predictions.times)
+    if reached:
+        drawn["calibration.png"] = _survival_calibration(dataset, evaluation, reached)
     return drawn
 
 
@@ -91,7 +92,8 @@ def _with_interval(evaluation: Evaluation, name: str) -> str:
 
 def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     figure, axes = _axes(_title(evaluation, "survival by predicted risk"), "Days from prediction", "Survival")
-    time, event = dataset.time_days, dataset.is_positive
+    seen = follow_up(dataset)
+    time, event = seen.time, seen.event
     score = evaluation.predictions.score
     if np.ptp(score) == 0:
         groups = [("everyone", INK, "-", np.ones(len(time), bool))]
@@ -100,7 +102,7 @@ def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
         groups = [(f"{name} risk", colour, style, third == i) for i, (name, colour, style) in enumerate(THIRDS)]
     for name, colour, style, rows in groups:
         steps = np.unique(np.append(0.0, time[rows & event]))
-        curve = [survival.observed_survival(time[rows], event[rows], t) for t in steps]
+        curve = [1 - survival.observed_incidence(seen[rows], t) for t in steps]
         end = time[rows].max()
         axes.step(
             np.append(steps, end),
@@ -116,18 +118,21 @@ def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     return figure
 
 
-def _survival_calibration(dataset: Dataset, evaluation: Evaluation, horizon: float) -> "Figure":
+def _survival_calibration(dataset: Dataset, evaluation: Evaluation, reached: Mapping[str, float]) -> "Figure":
+    """Observed against predicted incidence by risk group, one line a horizon."""
+    competes = dataset.is_competing.any()
     figure, axes = _axes(
-        _title(evaluation, f"calibration at {horizon:.0f} days"),
-        "Predicted survival",
-        "Observed survival (Kaplan-Meier)",
+        _title(evaluation, "calibration"),
+        "Predicted incidence",
+        f"Observed incidence ({'Aalen-Johansen' if competes else 'Kaplan-Meier'})",
     )
-    predictions = evaluation.predictions
-    at = np.array([np.interp(horizon, predictions.times, row) for row in predictions.survival])
-    parts = np.array_split(np.argsort(at, kind="stable"), min(5, max(1, len(at) // 15)))
-    observed = [survival.observed_survival(dataset.time_days[p], dataset.is_positive[p], horizon) for p in parts]
     _diagonal(axes)
-    axes.plot([at[p].mean() for p in parts], observed, "o-", color=ACCENT)
+    for (name, days), (_, colour, style) in zip(reached.items(), THIRDS, strict=False):
+        incidence = 1 - evaluation.predictions.survival_at(days)
+        predicted, observed, _ = risk_groups(follow_up(dataset), incidence, days)
+        label = f"{days:.0f} days, ICI {_with_interval(evaluation, f'ici_{name}')}"
+        axes.plot(predicted, observed, style, marker="o", color=colour, label=label)
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -135,8 +140,8 @@ def _roc(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     figure, axes = _axes(_title(evaluation, "ROC"), "False positive rate", "Sensitivity")
     _diagonal(axes)
     truth = dataset.is_positive
-    for ranking in classes.rankings(evaluation.predictions.score, evaluation.predictions.fold):
-        positive, negative = ranking.counts(truth, np.ones(len(truth)))
+    for ranking in classes.rankings(evaluation.predictions.score, truth, evaluation.predictions.fold):
+        positive, negative = ranking.counts(np.ones(len(truth)))
         if positive[-1] and negative[-1]:
             axes.plot(
                 np.append(0, negative / negative[-1]),
@@ -153,8 +158,8 @@ def _precision_recall(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     figure, axes = _axes(_title(evaluation, "precision and recall"), "Recall", "Precision")
     truth = dataset.is_positive
     axes.axhline(truth.mean(), color=PALE, linestyle=":", label=f"prevalence {truth.mean():.2f}")
-    for ranking in classes.rankings(evaluation.predictions.score, evaluation.predictions.fold):
-        positive, negative = ranking.counts(truth, np.ones(len(truth)))
+    for ranking in classes.rankings(evaluation.predictions.score, truth, evaluation.predictions.fold):
+        positive, negative = ranking.counts(np.ones(len(truth)))
         if positive[-1]:
             axes.plot(positive / positive[-1], positive / (positive + negative), color=ACCENT, alpha=0.6, linewidth=1)
     axes.set_ylim(0, 1.02)
@@ -165,7 +170,8 @@ def _precision_recall(dataset: Dataset, evaluation: Evaluation) -> "Figure":
 def _calibration(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     figure, axes = _axes(_title(evaluation, "calibration"), "Predicted probability", "Observed share")
     score, truth = evaluation.predictions.score, dataset.is_positive
-    weight, predicted, observed = classes.calibration_bins(score, truth, np.ones(len(truth)))
+    bins = classes.calibration_bins(score, truth, np.ones(len(truth)))
+    weight, predicted, observed = (part[bins[0] > 0] for part in bins)
     _diagonal(axes)
     axes.plot(predicted, observed, "-", color=ACCENT)
     axes.scatter(predicted, observed, s=20 + 180 * weight / weight.sum(), color=ACCENT, zorder=3)

@@ -69,7 +69,9 @@ def train(
     Raises UsageError on an unknown task, a cohort too small, or data that cannot be pinned, and LeakageError on data
     that knew what could not be known, before any run exists.
     """
-    from training.dataset import assemble, permuted, require_enough
+    from training.dataset import assemble
+    from training.permutation import permuted
+    from training.refusals import review
 
     task = named(task_name)
     tell = progress or (lambda what, done, total: None)
@@ -81,7 +83,7 @@ def train(
     tell("features", 1, total)
     retrieved = (retrieve or _retrieve)(lake, task.service, labels.frame)
     dataset = assemble(task, labels, retrieved)
-    require_enough(dataset, folds)
+    review(dataset, folds)
     tell("leakage test", 1, total)
     leakage = (check or _check)(lake, retrieved)
     if not leakage.is_clean:

@@ -10,11 +10,13 @@ import pytest
 
 from infra.errors import UsageError
 from tests.training.synthetic import START, retrieved
-from training.dataset import Dataset, assemble, permuted, require_enough
+from training.dataset import Dataset, assemble
 from training.evaluate import evaluate, folds_of
 from training.models.fitting import fit
 from training.models.preparation import Extrapolation, numeric, prepared
+from training.permutation import permuted
 from training.plots import thirds
+from training.refusals import require_enough
 from training.scoring import ClassScorer, Predictions
 from training.splits import Fold
 from training.task import Candidate, Labels, Task

@@ -1,32 +1,36 @@
 """Intervals by resampling patients, never rows: minutes of one patient are not independent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Score = Callable[[Floats], Mapping[str, float]]
-"""Row weights -> metrics by name."""
 
 MIN_VALID_SHARE = 0.8
+BLOCK = 400_000
+"""Weights that are worked on at a time: a block and what is computed from it should stay in the processor's cache."""
 
 
-def patient_weights(groups: npt.NDArray[np.intp], n_samples: int, seed: int) -> Floats:
-    """Row weights of bootstrap samples of groups, shape (samples, rows): how often each row's group was drawn."""
+def patient_weights(groups: npt.NDArray[np.intp], n_samples: int, seed: int) -> Iterator[Floats]:
+    """Row weights of bootstrap samples of groups, in blocks of shape (samples, rows): how often each was drawn."""
     n_groups = int(groups.max()) + 1
     draws = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_samples)
-    return draws[:, groups].astype(float)
+    step = max(1, BLOCK // len(groups))
+    for start in range(0, n_samples, step):
+        yield draws[start : start + step, groups].astype(float)
 
 
-def intervals(samples: list[Mapping[str, float]], level: float = 0.95) -> dict[str, tuple[float, float]]:
-    """Percentile intervals by metric; (NaN, NaN) where fewer than 80 % of the samples define the metric."""
+def intervals(samples: Mapping[str, Floats], level: float = 0.95) -> dict[str, tuple[float, float]]:
+    """Percentile intervals by metric; (NaN, NaN) where fewer than 80 % of the samples define the metric.
+
+    samples: for each metric its value in every sample.
+    """
     tail = (1 - level) / 2
     result = {}
-    for name in samples[0] if samples else ():
-        values = np.array([s[name] for s in samples], float)
+    for name, values in samples.items():
         known = values[np.isfinite(values)]
-        if len(known) < MIN_VALID_SHARE * len(values):
+        if not len(known) or len(known) < MIN_VALID_SHARE * len(values):
             result[name] = (float("nan"), float("nan"))
             continue
         low, high = np.quantile(known, [tail, 1 - tail])

@@ -26,12 +26,12 @@ ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 10), st.integers(0, 3)),
 def test_ranking_metrics_equal_scikit_learn_with_weights(rows: list[tuple[bool, int, int]]) -> None:
     truth, score, weight = (np.array(column) for column in zip(*rows, strict=True))
     score, weight = score / 10, weight.astype(float)
-    ranked = rankings(score, np.zeros(len(rows), np.intp))
+    ranked = rankings(score, truth, np.zeros(len(rows), np.intp))
     if not (weight[truth].sum() and weight[~truth].sum()):
-        assert np.isnan(auroc(ranked, truth, weight))
+        assert np.isnan(auroc(ranked, weight))
         return
-    assert auroc(ranked, truth, weight) == pytest.approx(roc_auc_score(truth, score, sample_weight=weight))
-    assert auprc(ranked, truth, weight) == pytest.approx(average_precision_score(truth, score, sample_weight=weight))
+    assert auroc(ranked, weight) == pytest.approx(roc_auc_score(truth, score, sample_weight=weight))
+    assert auprc(ranked, weight) == pytest.approx(average_precision_score(truth, score, sample_weight=weight))
     assert brier(score, truth, weight) == pytest.approx(brier_score_loss(truth, score, sample_weight=weight))
 
 
@@ -41,7 +41,7 @@ def test_a_prevalence_model_scores_half_although_its_folds_differ() -> None:
     fold = np.array([0, 0, 0, 1, 1, 1])
     score = np.where(fold == 0, 1 / 3, 2 / 3)
     assert roc_auc_score(truth, score) < 0.5
-    assert auroc(rankings(score, fold), truth, np.ones(6)) == 0.5
+    assert auroc(rankings(score, truth, fold), np.ones(6)) == 0.5
 
 
 def test_calibration_by_hand() -> None:
@@ -73,7 +73,7 @@ def test_threshold_reaches_the_sensitivity_and_no_lower() -> None:
 
 def test_bootstrap_draws_patients_whole() -> None:
     groups = np.array([0, 0, 1, 2, 2, 2])
-    weights = patient_weights(groups, 50, seed=1)
+    weights = np.concatenate(list(patient_weights(groups, 50, seed=1)))
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
 
@@ -81,8 +81,9 @@ def test_bootstrap_draws_patients_whole() -> None:
 def test_interval_of_a_mean_covers_it() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(10, 2, 200)
-    samples = [{"mean": float(w @ values / w.sum())} for w in patient_weights(np.arange(200), 400, seed=2)]
+    weights = np.concatenate(list(patient_weights(np.arange(200), 400, seed=2)))
+    samples = {"mean": weights @ values / weights.sum(-1)}
     low, high = intervals(samples)["mean"]
     assert high - low == pytest.approx(2 * 1.96 * 2 / np.sqrt(200), rel=0.2)
     assert low < values.mean() < high
-    assert all(np.isnan(intervals([{"x": float("nan")}, {"x": 1.0}])["x"]))
+    assert all(np.isnan(intervals({"x": np.array([np.nan, 1.0])})["x"]))

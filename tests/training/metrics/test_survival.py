@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from training.metrics.survival import (
-    Censoring,
+    FollowUp,
     brier_contributions,
     concordance_pairs,
     dynamic_auc_pairs,
     integrated_brier,
     last_supported_time,
-    observed_survival,
+    observed_incidence,
 )
 
 
@@ -35,17 +35,17 @@ def test_pairs_by_hand() -> None:
     # a dies at 1, b is censored at 2, c dies at 3: comparable are (a, b) and (a, c); b's end says nothing of c.
     time, event = np.array([1.0, 2.0, 3.0]), np.array([True, False, True])
     fold, ones = np.zeros(3, np.intp), np.ones(3)
-    assert concordance_pairs(time, event, np.array([3.0, 1.0, 2.0]), fold).share(ones) == 1
-    assert concordance_pairs(time, event, np.array([2.0, 3.0, 1.0]), fold).share(ones) == 0.5
-    assert concordance_pairs(time, event, np.array([2.0, 2.0, 2.0]), fold).share(ones) == 0.5
-    assert np.isnan(concordance_pairs(time, np.zeros(3, bool), time, fold).share(ones))
+    assert concordance_pairs(FollowUp.of(time, event), np.array([3.0, 1.0, 2.0]), fold).share(ones) == 1
+    assert concordance_pairs(FollowUp.of(time, event), np.array([2.0, 3.0, 1.0]), fold).share(ones) == 0.5
+    assert concordance_pairs(FollowUp.of(time, event), np.array([2.0, 2.0, 2.0]), fold).share(ones) == 0.5
+    assert np.isnan(concordance_pairs(FollowUp.of(time, np.zeros(3, bool)), time, fold).share(ones))
 
 
 def test_pairs_across_folds_do_not_count() -> None:
     time, event = np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, bool)
     fold = np.array([0, 0, 1, 1])
     risk = np.array([2.0, 1.0, 200.0, 100.0])  # another scale in fold 1
-    assert concordance_pairs(time, event, risk, fold).share(np.ones(4)) == 1
+    assert concordance_pairs(FollowUp.of(time, event), risk, fold).share(np.ones(4)) == 1
 
 
 def test_harrell_and_uno_equal_scikit_survival(cohort: dict[str, np.ndarray]) -> None:
@@ -54,11 +54,11 @@ def test_harrell_and_uno_equal_scikit_survival(cohort: dict[str, np.ndarray]) ->
 
     time, event, risk, fold, ones = (cohort[k] for k in ("time", "event", "risk", "fold", "ones"))
     y = Surv.from_arrays(event, time)
-    assert concordance_pairs(time, event, risk, fold).share(ones) == pytest.approx(
+    assert concordance_pairs(FollowUp.of(time, event), risk, fold).share(ones) == pytest.approx(
         concordance_index_censored(event, time, risk)[0], abs=1e-12
     )
-    tau = last_supported_time(time, event)
-    uno = concordance_pairs(time, event, risk, fold, censoring=Censoring.of(time, event), tau=tau)
+    tau = last_supported_time(FollowUp.of(time, event))
+    uno = concordance_pairs(FollowUp.of(time, event), risk, fold, censoring=FollowUp.of(time, event).censoring, tau=tau)
     assert uno.share(ones) == pytest.approx(concordance_index_ipcw(y, y, risk, tau=tau)[0], abs=1e-12)
 
 
@@ -68,15 +68,15 @@ def test_brier_and_dynamic_auc_equal_scikit_survival(cohort: dict[str, np.ndarra
 
     time, event, risk, fold, ones = (cohort[k] for k in ("time", "event", "risk", "fold", "ones"))
     y = Surv.from_arrays(event, time)
-    inside = time <= last_supported_time(time, event)
+    inside = time <= last_supported_time(FollowUp.of(time, event))
     times = np.quantile(time[inside], np.linspace(0.1, 0.8, 12))
-    censoring = Censoring.of(time, event)
-    contributions = brier_contributions(time, event, cohort["survival"], times, censoring)
+    censoring = FollowUp.of(time, event).censoring
+    contributions = brier_contributions(FollowUp.of(time, event), cohort["survival"], times, censoring)
     assert integrated_brier(contributions, times, ones) == pytest.approx(
         integrated_brier_score(y, y, cohort["survival"], times), abs=1e-9
     )
     horizon = float(np.median(time))
-    ours = dynamic_auc_pairs(time, event, risk, fold, censoring=censoring, horizon=horizon).share(ones)
+    ours = dynamic_auc_pairs(FollowUp.of(time, event), risk, fold, censoring=censoring, horizon=horizon).share(ones)
     assert ours == pytest.approx(cumulative_dynamic_auc(y, y, risk, [horizon])[0][0], abs=1e-9)
 
 
@@ -85,14 +85,14 @@ def test_weights_stand_for_repeated_patients(cohort: dict[str, np.ndarray]) -> N
     times = np.linspace(20, 200, 12)
     weights = np.random.default_rng(5).integers(0, 3, len(time)).astype(float)
     repeated = np.repeat(np.arange(len(time)), weights.astype(int))
-    rows = brier_contributions(time, event, survival, times, Censoring.of(time, event))
+    rows = brier_contributions(FollowUp.of(time, event), survival, times, FollowUp.of(time, event).censoring)
     assert integrated_brier(rows, times, weights) == pytest.approx(
         integrated_brier(rows[repeated], times, np.ones(len(repeated)))
     )
 
 
-def test_observed_survival_by_hand() -> None:
+def test_observed_incidence_by_hand() -> None:
     # Deaths at 1 (of 4) and 3 (of 2): 3/4 * 1/2.
     time, event = np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, False, True, False])
-    assert observed_survival(time, event, 3.5) == pytest.approx(0.375)
-    assert observed_survival(time, event, 0.5) == 1
+    assert observed_incidence(FollowUp.of(time, event), 3.5) == pytest.approx(1 - 0.375)
+    assert observed_incidence(FollowUp.of(time, event), 0.5) == 0
