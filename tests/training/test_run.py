@@ -143,7 +143,7 @@ def test_a_run_holds_what_is_needed_to_find_its_data(lake: Lake, survival: dict[
     assert plots == {"kaplan_meier_by_risk.png", "calibration.png", "importance.png", "coefficients.png"}
     artifacts = tracker.artifacts / "overall_survival" / run.info.run_id / "artifacts"
     importance = json.loads((artifacts / "importance.json").read_text())
-    assert max(importance, key=lambda k: importance[k]) == "cytokine_kinetics"
+    assert max(importance, key=lambda k: importance[k]) == "cytokines"
 
 
 def test_the_model_loads_and_predicts_and_holds_no_example(lake: Lake, survival: dict[str, RunSummary]) -> None:
@@ -179,5 +179,5 @@ def test_data_that_cannot_be_pinned_trains_nothing(lake: Lake) -> None:
 def test_too_few_patients_is_one_sentence(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     synthetic.cohort(lake, 8)
-    with pytest.raises(UsageError, match="patients with the event among 8; 5 folds need at least 10"):
+    with pytest.raises(UsageError, match="overall_survival has 8 patients; 5 folds need at least 10"):
         train(lake, "overall_survival", retrieve=synthetic.retrieve, check=synthetic.unchecked)
