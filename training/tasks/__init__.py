@@ -1,8 +1,25 @@
 """Every task, by name. Importing this loads no model library."""
 
 from training.task import Task
-from training.tasks import hypotension, overall_survival, treatment_response
+from training.tasks import (
+    hypotension,
+    mgmt_methylation,
+    overall_survival,
+    pseudoprogression,
+    recurrence,
+    response_profiles,
+    treatment_response,
+)
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (overall_survival.task, treatment_response.task, hypotension.task)
+    task.name: task
+    for task in (
+        overall_survival.task,
+        recurrence.task,
+        treatment_response.task,
+        pseudoprogression.task,
+        mgmt_methylation.task,
+        *hypotension.tasks,
+        response_profiles.task,
+    )
 }

@@ -1,0 +1,1 @@
+"""Groups of patients whose blood takes a similar course: found without outcomes, held against them afterwards."""
