@@ -62,9 +62,28 @@ _VITALS_V1: tuple[str, ...] = tuple(
 )
 """What the view had when hypotension_v1 was made."""
 
+_SCANS: dict[str, tuple[str, ...]] = {
+    "imaging_measures": (
+        "measures",
+        "baseline",
+        "last",
+        "change",
+        "largest_volume_last_ml",
+        "largest_volume_baseline_ml",
+        "largest_volume_ratio",
+        "n_regions",
+    )
+}
+
 SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "overall_survival_v1": dict(_PATIENT),
     "treatment_response_v1": dict(_PATIENT),
+    "pseudoprogression_v1": _PATIENT | _SCANS,
+    # Nothing that the laboratory found: what is asked is what the images tell.
+    "mgmt_methylation_v1": {
+        "clinical_profile": ("age_years", "is_female", "karnofsky"),
+        "imaging_measures": ("measures", "baseline", "largest_volume_baseline_ml", "n_regions"),
+    },
     "hypotension_v1": {"vital_window": _VITALS_V1},
 }
 """Service -> its feature views -> their features; None: all of them. A change of what is served makes a new name."""

@@ -2,9 +2,10 @@
 
 Stability is the adjusted Rand index (Hubert and Arabie 1985) between the groups of all patients and those found in a
 bootstrap sample of them and extended to all (Hennig 2007; Ben-Hur et al. 2002). Few groups are stable more easily than
-many, and any cloud of points can be cut in two the same way again and again. So each number of groups is held
+many, and a long cloud of points is cut in two the same way again and again. So each number of groups is held
 against data of the same size, means and covariances that are one group by construction, a single Gaussian (Liu et al.
-2008; John et al. 2020), and the excess over them decides.
+2008; John et al. 2020). What decides is the excess over them as a share of what is to be had, as in Cohen's kappa, and
+the smaller number where two are as good. Of groups within groups the level that is found again most surely is taken.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,9 @@ from sklearn.metrics import adjusted_rand_score
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
+AS_GOOD = 0.05
+"""A difference in excess that is none."""
+LEAST_ROOM = 0.05
 
 
 class Groups(Protocol):
@@ -34,19 +38,16 @@ class Choice:
     """The number of groups, with what it was chosen by.
 
     stability: by number of groups, the mean adjusted Rand index; by_chance: the same in data that are one group.
-    p: share of such data sets whose largest excess is no smaller, the data's own counted in: what says whether there
-        are groups at all.
+    excess: of the chosen number, (stability - by chance) / (1 - by chance).
+    p: share of one-group data sets whose largest excess is no smaller, the data's own counted in: what says whether
+        there are groups at all.
     """
 
     n_groups: int
     stability: Mapping[int, float]
     by_chance: Mapping[int, float]
+    excess: float
     p: float
-
-    @property
-    def excess(self) -> float:
-        """Stability of the chosen number over that of a single group."""
-        return self.stability[self.n_groups] - self.by_chance[self.n_groups]
 
 
 def bootstrap_rows(n_rows: int, n_resamples: int, seed: int) -> list[Rows]:
@@ -76,7 +77,7 @@ def consensus(groups: Rows) -> Floats:
 def choose(
     grouping: Grouping, values: Floats, choices: Sequence[int], *, seed: int, n_resamples: int, n_null: int
 ) -> Choice:
-    """The number of groups whose stability exceeds that of a single group by most.
+    """The number of groups whose stability exceeds that of a single group by most; the smallest of those as good.
 
     n_resamples: bootstrap samples for each number and data set; n_null: data sets that are one group.
     """
@@ -102,10 +103,13 @@ def choose(
         ]
     )
     by_chance = null.mean(axis=0)
-    excess = own - by_chance
-    as_far = int(((null - by_chance).max(axis=1) >= excess.max()).sum())
+    room = np.maximum(1 - by_chance, LEAST_ROOM)
+    excess = (own - by_chance) / room
+    as_far = int((((null - by_chance) / room).max(axis=1) >= excess.max()).sum())
+    chosen = int(np.argmax(excess >= excess.max() - AS_GOOD))
     return Choice(
-        n_groups=int(choices[int(np.argmax(excess))]),
+        n_groups=int(choices[chosen]),
+        excess=float(excess[chosen]),
         stability={int(k): float(s) for k, s in zip(choices, own, strict=True)},
         by_chance={int(k): float(s) for k, s in zip(choices, by_chance, strict=True)},
         p=(1 + as_far) / (1 + n_null),

@@ -5,6 +5,7 @@ from training.tasks.clinical import clinical_only
 
 SURVIVAL = "training.models.survival"
 CLASSES = "training.models.classes"
+CLINICAL = "age, Karnofsky status and MGMT"
 
 
 def survival_candidates() -> tuple[Candidate, ...]:
@@ -19,7 +20,7 @@ def survival_candidates() -> tuple[Candidate, ...]:
         ),
         Candidate(
             "clinical_cox",
-            "Cox regression on age, Karnofsky status and MGMT.",
+            f"Cox regression on {CLINICAL}.",
             late(SURVIVAL, "ridge_cox"),
             uses=clinical_only,
         ),
@@ -36,13 +37,16 @@ def survival_candidates() -> tuple[Candidate, ...]:
     )
 
 
-def class_candidates(baseline: str) -> tuple[Candidate, ...]:
-    """For a yes or no of each patient. baseline: what the share of positives is, in a sentence."""
+def class_candidates(baseline: str, clinical: str = CLINICAL) -> tuple[Candidate, ...]:
+    """For a yes or no of each patient.
+
+    baseline: what the trivial baseline says, as a sentence. clinical: the clinical variables that the service has.
+    """
     return (
         Candidate("prevalence", baseline, late(CLASSES, "prevalence"), is_baseline=True),
         Candidate(
             "clinical_logistic",
-            "Logistic regression on age, Karnofsky status and MGMT.",
+            f"Logistic regression on {clinical}.",
             late(CLASSES, "logistic"),
             uses=clinical_only,
         ),
@@ -63,3 +67,8 @@ def class_candidates(baseline: str) -> tuple[Candidate, ...]:
             },
         ),
     )
+
+
+def cause_specific_candidates() -> tuple[Candidate, ...]:
+    """For the time to an event that another may forestall: each cause has its own model."""
+    return survival_candidates()

@@ -67,5 +67,5 @@ task = Task(
     build_labels=mgmt_labels,
     primary_metric="auroc",
     reference="clinical_logistic",
-    candidates=class_candidates("The share of methylated tumours, for everyone."),
+    candidates=class_candidates("The share of methylated tumours, for everyone.", "age and Karnofsky status"),
 )

@@ -15,7 +15,7 @@ from infra.lake import Lake
 from infra.tables import TABLES
 from tests.training.synthetic import START, pressures, write
 from training.task import LABEL, PREDICTION_TIME
-from training.tasks.hypotension import task
+from training.tasks.hypotension import task, tasks
 from training.tasks.hypotension_labels import GROUP, MAP_NOW, TARGET_MAP, hypotension_labels, map_bins
 
 
@@ -40,6 +40,30 @@ def test_by_hand(tmp_path: Path) -> None:
         (2, 78, 64.9, True),
         (5, 66, 50, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        # minute: value, for the minutes that have one now and so many minutes later
+        (10, [(1, 80, 64, True), (2, 78, 70, False), (4, 60, 66, False), (6, 75, 50, True)]),
+        (15, [(1, 80, 50, True), (5, 62, 40, True)]),
+    ],
+)
+def test_by_hand_further_ahead(tmp_path: Path, lead: int, expected: list[tuple[int, float, float, bool]]) -> None:
+    values: list[float | None] = [None] * 21
+    for minute, value in {1: 80, 2: 78, 4: 60, 5: 62, 6: 75, 11: 64, 12: 70, 14: 66, 16: 50, 20: 40}.items():
+        values[minute - 1] = value
+    named = {t.name: t for t in tasks}[f"hypotension_{lead}min"]
+    lake = Lake.at(tmp_path)
+    write(lake, "vital_sign", pressures("c", values))
+    labels = named.build_labels(lake)
+    assert minutes(labels.frame) == expected
+    assert labels.flow == {
+        "cases with MAP": 1,
+        "minutes with MAP": 10,
+        f"of these with MAP {lead} minutes later": len(expected),
+    }
 
 
 def test_a_bin_is_the_median_of_its_minute_and_begins_with_it(tmp_path: Path) -> None:
