@@ -58,9 +58,7 @@ def log_rank(
             order[rows] = rng.permutation(rows)
         # Sums in another order differ in the last digits: an equal value must count as reached.
         reached += statistic(membership[order].astype(float)) >= observed - 1e-9
-    return LogRank(
-        observed, float(chi2.sf(observed, membership.shape[1] - 1)), (1 + reached) / (1 + n_permutations)
-    )
+    return LogRank(observed, float(chi2.sf(observed, membership.shape[1] - 1)), (1 + reached) / (1 + n_permutations))
 
 
 class _Statistic:
