@@ -62,7 +62,7 @@ _VITALS_V1: tuple[str, ...] = tuple(
 )
 """What the view had when hypotension_v1 was made."""
 
-_SCANS: dict[str, tuple[str, ...]] = {
+_SCANS: dict[str, tuple[str, ...] | None] = {
     "imaging_measures": (
         "measures",
         "baseline",
@@ -78,7 +78,7 @@ _SCANS: dict[str, tuple[str, ...]] = {
 SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "overall_survival_v1": dict(_PATIENT),
     "treatment_response_v1": dict(_PATIENT),
-    "pseudoprogression_v1": _PATIENT | _SCANS,
+    "pseudoprogression_v1": {**_PATIENT, **_SCANS},
     # Nothing that the laboratory found: what is asked is what the images tell.
     "mgmt_methylation_v1": {
         "clinical_profile": ("age_years", "is_female", "karnofsky"),

@@ -165,16 +165,18 @@ def _preparation(seed: int) -> Pipeline:
 
 
 def _fitted(method: Method, values: Floats, n_groups: int, seed: int) -> Groups:
-    model: Any
+    model: Groups
     if method == "k_means":
-        return KMeans(n_groups, n_init=4, random_state=seed).fit(values)
-    if method == "gaussian_mixture":
+        model = KMeans(n_groups, n_init=4, random_state=seed).fit(values)
+    elif method == "gaussian_mixture":
         # One variance a measure and group: a hundred patients do not carry full covariances.
-        model = GaussianMixture(n_groups, covariance_type="diag", reg_covar=0.05, random_state=seed)
-        return model.fit(values)
-    # Ward's tree says nothing of a new patient: the nearest centre does.
-    tree = AgglomerativeClustering(n_groups, linkage="ward").fit(values)
-    return NearestCentroid().fit(values, tree.labels_)
+        mixture = GaussianMixture(n_groups, covariance_type="diag", reg_covar=0.05, random_state=seed)
+        model = mixture.fit(values)
+    else:
+        # Ward's tree says nothing of a new patient: the nearest centre does.
+        tree = AgglomerativeClustering(n_groups, linkage="ward").fit(values)
+        model = NearestCentroid().fit(values, tree.labels_)
+    return model
 
 
 def one_group(features: object, seed: int) -> Any:

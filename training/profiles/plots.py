@@ -67,13 +67,14 @@ def trajectories(dataset: Dataset, groups: npt.NDArray[np.intp]) -> pd.DataFrame
 
 def _trajectories(course: pd.DataFrame, evaluation: ProfileEvaluation) -> "Figure":
     """The measures whose groups lie furthest apart, against their spread."""
-    spread = course.groupby("measure").apply(_apart, include_groups=False)
-    chosen = list(spread.sort_values(ascending=False).index[:MOST_PANELS])
+    apart = {str(measure): _apart(points) for measure, points in course.groupby("measure")}
+    chosen = sorted(apart, key=lambda measure: -apart[measure])[:MOST_PANELS]
     columns_of_panels = min(3, len(chosen))
     rows_of_panels = -(-len(chosen) // columns_of_panels)
     figure, panels = _panels(f"{evaluation.candidate.name}: courses by group", rows_of_panels, columns_of_panels)
     for axes, measure in zip(panels, chosen, strict=False):
-        for group, points in course[course["measure"] == measure].groupby("group"):
+        for group in course["group"].unique():
+            points = course[(course["measure"] == measure) & (course["group"] == group)]
             colour, style = STYLES[int(group) % len(STYLES)]
             axes.fill_between(points["week"], points["low"], points["high"], color=colour, alpha=0.15, linewidth=0)
             axes.plot(points["week"], points["median"], color=colour, linestyle=style, marker="o", markersize=3)

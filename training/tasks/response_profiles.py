@@ -26,8 +26,8 @@ task = Task(
     name="response_profiles",
     question="Which patients respond alike, judged by the course of cytokines and vesicles in their blood, and do such "
     "groups fare differently?",
-    cohort=f"Patients with a first fraction of radiotherapy alive and followed beyond day {LANDMARK_DAY} of it; who has "
-    "less than half of the measures is placed in no group.",
+    cohort=f"Patients with a first fraction of radiotherapy alive and followed beyond day {LANDMARK_DAY} of it; who "
+    "has less than half of the measures is placed in no group.",
     prediction_time=f"{LANDMARK_DAY} days after the first fraction (landmark).",
     horizon="Groups are made without outcomes; afterwards their survival from the landmark on is compared.",
     kind="profiles",

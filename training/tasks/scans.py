@@ -31,16 +31,16 @@ def scans(lake: Lake, versions: Mapping[str, int]) -> "pd.DataFrame":
 
     columns = [PATIENT, "event_time", "file_id"]
     series = current_arrow(lake, "imaging_series", versions["imaging_series"])
-    frame = series.select([*columns, "modality", "species", "is_derived"]).to_pandas()
+    made = series.select([*columns, "modality", "species", "is_derived"]).to_pandas()
     # `is_derived` has nulls, and a null says nothing against a series.
-    acquired = frame["modality"].eq("MR") & frame["species"].eq("human") & ~frame["is_derived"].eq(True)
+    acquired = made["modality"].eq("MR") & made["species"].eq("human") & ~made["is_derived"].eq(True)
     measured = current_arrow(lake, "imaging_measurement", versions["imaging_measurement"]).select(columns).to_pandas()
-    both = pd.concat([frame.loc[acquired, columns], measured]).dropna(subset=["event_time"])
+    both: pd.DataFrame = pd.concat([made.loc[acquired, columns], measured]).dropna(subset=["event_time"])
     return both.drop_duplicates().rename(columns={"event_time": "scan_time", "file_id": "scan_file_id"})
 
 
 def courses(lake: Lake, versions: Mapping[str, int]) -> "pd.DataFrame":
-    """A row a patient: begin and end of the first course of radiotherapy, and fraction_file_id of its first fraction."""
+    """A row a patient: begin and end of the first course of radiotherapy, fraction_file_id of its first fraction."""
     given = fractions(lake, versions).sort_values(["start_time", "file_id"])
     given["end"] = given["stop_time"].fillna(given["start_time"])
     given["begin"] = given.groupby(PATIENT)["start_time"].transform("min")
@@ -58,7 +58,7 @@ def first_after(scanned: "pd.DataFrame", given: "pd.DataFrame") -> "pd.DataFrame
 
 
 def last_before(scanned: "pd.DataFrame", given: "pd.DataFrame") -> "pd.DataFrame":
-    """Of each patient the last scan not after the first fraction; the first scan of all where no file has a fraction."""
+    """Of each patient the last scan not after the first fraction; the very first where no file has a fraction."""
     import pandas as pd
 
     both = scanned.merge(given, on=PATIENT, how="left")

@@ -61,8 +61,7 @@ def test_profiles_are_formed_by_changes_of_blood_measures_alone() -> None:
 
 
 def test_declaring_the_tasks_loads_no_model_library() -> None:
-    code = (
-        "import sys, training.tasks; print(sorted({'sklearn', 'sksurv', 'jax', 'mlflow', 'pandas'} & set(sys.modules)))"
-    )
+    heavy = "{'sklearn', 'sksurv', 'jax', 'mlflow', 'pandas'}"
+    code = f"import sys, training.tasks; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
