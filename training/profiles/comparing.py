@@ -83,8 +83,9 @@ def differences(features: pd.DataFrame, groups: npt.NDArray[np.intp], forming: C
     """How each group differs from all others together: a row for each group and feature, the largest first.
 
     smd: standardised mean difference (by the pooled SD). p: Mann and Whitney's test, q: its false discovery rate over
-    all rows tested (Benjamini and Hochberg 1995). Features in `forming` made the groups, which therefore differ in them
-    whatever the truth: these have an smd and no test. A pair with fewer than 5 values on either side is left out.
+    all rows tested (Benjamini and Hochberg 1995). forming: the modalities that made the groups, which therefore differ
+    in them whatever the truth: their features have an smd and no test. The same protein by another assay is tested: it
+    would not repeat what was chance in the first. A pair with fewer than 5 values on either side is left out.
     """
     from scipy.stats import false_discovery_control, mannwhitneyu
 
@@ -102,12 +103,13 @@ def differences(features: pd.DataFrame, groups: npt.NDArray[np.intp], forming: C
             )
             if pooled == 0:
                 continue
-            is_forming = feature in forming
+            modality = modality_of(feature)
+            is_forming = modality in forming
             rows.append(
                 {
                     "group": int(group),
                     "feature": feature,
-                    "modality": modality_of(feature),
+                    "modality": modality,
                     "is_forming": is_forming,
                     "n": len(own),
                     "n_others": len(others),

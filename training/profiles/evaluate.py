@@ -10,6 +10,7 @@ import pandas as pd
 from training.dataset import Dataset
 from training.evaluate import Estimate
 from training.metrics.bootstrap import intervals, patient_weights
+from training.modalities import modality_of
 from training.profiles.clustering import UNPLACED, Profiles
 from training.profiles.comparing import LogRank, differences, log_rank
 from training.profiles.stability import agreement, bootstrap_rows, consensus, regrouped
@@ -82,7 +83,7 @@ def evaluate_profiles(
         n_permutations=PERMUTATIONS,
         seed=seed,
     )
-    forming = columns if model.choice_ is not None else []
+    forming = {modality_of(c) for c in columns} if model.choice_ is not None else set()
     return ProfileEvaluation(
         candidate=candidate,
         model=model,

@@ -134,10 +134,12 @@ def _consensus(evaluation: ProfileEvaluation) -> "Figure":
 
 
 def _differences(evaluation: ProfileEvaluation) -> "Figure":
-    """The features in which each group differs most; full bars were tested, pale ones formed the groups."""
+    """The features in which each group differs most; full bars were tested, pale ones are of what formed the groups."""
     table = evaluation.differences
     groups = sorted(table["group"].unique())
-    figure, panels = _panels(f"{evaluation.candidate.name}: what sets each group apart", 1, len(groups))
+    figure, panels = _panels(
+        f"{evaluation.candidate.name}: what sets each group apart (* q < 0.05; pale: formed the groups)", 1, len(groups)
+    )
     for axes, group in zip(panels, groups, strict=True):
         largest = table[table["group"] == group].head(MOST_BARS)[::-1]
         colour, _ = STYLES[int(group) % len(STYLES)]
@@ -149,7 +151,7 @@ def _differences(evaluation: ProfileEvaluation) -> "Figure":
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.tick_params(axis="y", labelsize=6)
         axes.set_title(f"group {group}", loc="left", fontsize=8, color=INK)
-        axes.set_xlabel("Standardised mean difference (* q < 0.05;\npale: formed the groups)", fontsize=7)
+        axes.set_xlabel("Standardised mean difference", fontsize=7)
     return figure
 
 

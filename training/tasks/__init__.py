@@ -6,8 +6,6 @@ from training.tasks import (
     mgmt_methylation,
     overall_survival,
     pseudoprogression,
-    recurrence,
-    response_profiles,
     treatment_response,
 )
 
@@ -15,11 +13,9 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         overall_survival.task,
-        recurrence.task,
         treatment_response.task,
         pseudoprogression.task,
         mgmt_methylation.task,
         *hypotension.tasks,
-        response_profiles.task,
     )
 }

@@ -71,7 +71,7 @@ def test_what_formed_the_groups_is_described_and_what_did_not_is_tested() -> Non
             "clinical_profile__karnofsky": np.where(np.arange(45) < 4, 1.0, np.nan),
         }
     )
-    table = differences(features, groups, ["cytokine_kinetics__il6_log2_change"])
+    table = differences(features, groups, {"cytokines"})
     first = table[table["group"] == 0].set_index("feature")
     assert list(first.index[:2]) == ["clinical_profile__age_years", "cytokine_kinetics__il6_log2_change"] or list(
         first.index[:2]
