@@ -55,8 +55,8 @@ def methylated(results: "pd.DataFrame") -> "pd.Series":
 
 task = Task(
     name="mgmt_methylation",
-    question="Is this tumour's MGMT promoter methylated, as far as its MR images tell? (Expect little: published "
-    "models fell to an AUROC of 0.56 on external data.)",
+    question="How far do this tumour's MR images tell whether its MGMT promoter is methylated, when published models "
+    "fell to an AUROC of 0.56 on external data?",
     cohort="Patients with a clear MGMT result and an MR scan before radiotherapy; the grey zone of the assay is left "
     "out.",
     prediction_time=f"{MEASURED_DAYS} days after the last MR scan before the first fraction.",
