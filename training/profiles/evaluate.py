@@ -1,6 +1,5 @@
 """Evaluates one way of grouping patients: how stable it is, how far apart its groups are, and how they fare."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,9 +143,8 @@ def _silhouette(model: Profiles, seen: pd.DataFrame, groups: npt.NDArray[np.intp
     if model.n_groups_ < 2:
         return _plain(NAN)
     widths = silhouette_samples(model.prepared(seen[placed]), groups[placed])
-    weights = patient_weights(np.arange(len(widths), dtype=np.intp), SILHOUETTE_SAMPLES, seed)
-    drawn: list[Mapping[str, float]] = [{"silhouette": float(m)} for m in weights @ widths / len(widths)]
-    low, high = intervals(drawn)["silhouette"]
+    weights = np.concatenate(list(patient_weights(np.arange(len(widths)), SILHOUETTE_SAMPLES, seed)))
+    low, high = intervals({"silhouette": weights @ widths / len(widths)})["silhouette"]
     by_group = np.array([widths[groups[placed] == g].mean() for g in np.unique(groups[placed])])
     return Estimate(float(widths.mean()), low, high, float(by_group.mean()), float(by_group.std(ddof=1)), len(by_group))
 
