@@ -2,31 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
+from training.refusals import Review
 from training.task import Candidate
-from training.tracking.names import Level
+from training.tracking.child import Child
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Child:
-    """A run below a candidate's: one fold, one seed, one site left out, one ablation, the permutations.
-
-    name: what stands behind the model's name ('fold 2', 'without cytokines'); unique within the candidate.
-    A metric that is not defined (NaN) is not written. Numbers among the params should be numbers: charts sort by them.
-    """
-
-    level: Level
-    name: str
-    metrics: Mapping[str, float]
-    params: Mapping[str, object] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,43 +39,67 @@ class Outcome:
     tables: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Addition:
+    """What is added to a finished run: metrics, and JSON documents by file name."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    documents: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work of a candidate. key: names it within the candidate, for people too ('without cytokines').
+
+    do: takes nothing and gives a result; both can be pickled, and the smaller the better. children: of the result.
+    """
+
+    key: str
+    do: Callable[[], Any]
+    children: Callable[[Any], Sequence[Child]] = lambda result: ()
+
+
 class Step(Protocol):
     """Does a piece of work of a candidate, unless an earlier process did it before it was killed.
 
-    key: names the piece within the candidate. work: takes nothing, gives a result that can be pickled; keep it small.
-    children: the runs that show the result. They are in MLflow when this returns.
+    The runs of its children are in MLflow when it returns.
     """
 
-    def __call__(
-        self, key: str, work: Callable[[], Result], children: Callable[[Result], Sequence[Child]] | None = None
-    ) -> Result: ...
+    def __call__(self, work: Work) -> Any:
+        """The result of a piece of work."""
+        ...
+
+    def all(self, works: Sequence[Work], jobs: int) -> list[Any]:
+        """The results of pieces that do not need each other, in order; over processes where that pays."""
+        ...
 
 
 class Evaluator(Protocol):
     """One training of one task: made with a dataset, a plan and a number of jobs; nothing of it knows MLflow."""
 
-    def check(self) -> dict[str, str]:
-        """Refuses what cannot be trained, before any run exists. Returns one sentence for each candidate to leave out.
+    def check(self) -> Review:
+        """Refuses what cannot be trained, before any run exists; says which candidates are left out, and why.
 
         Raises UsageError, one sentence, where the whole task cannot be trained on this dataset.
         """
         ...
 
     def n_steps(self, candidate: Candidate) -> int:
-        """How many steps `evaluate` will take, for a progress bar."""
+        """How many pieces of work `evaluate` consists of, for a progress bar."""
         ...
 
     def evaluate(self, candidate: Candidate, step: Step) -> Outcome:
         """Evaluates a candidate, every long piece of it as a `step`, and fits it on all rows."""
         ...
 
-    def afterwards(self, best: Candidate, step: Step) -> Mapping[str, float]:
-        """What is done for the best candidate only (permutations): metrics to add to its run; {} for nothing.
-
-        Called once every candidate is evaluated; `n_afterwards` steps.
-        """
+    def n_afterwards(self) -> int:
+        """How many pieces of work `afterwards` consists of."""
         ...
 
-    def n_afterwards(self) -> int:
-        """How many steps `afterwards` will take."""
+    def afterwards(self, best: Candidate, value: float, step: Step) -> "Addition":
+        """What is done for the best candidate only (permutations), to be added to its run.
+
+        value: the candidate's primary metric. Called once every candidate is evaluated, also where another process
+        evaluated them.
+        """
         ...

@@ -7,6 +7,12 @@ LEVEL = "level"
 Level = Literal["model", "fold", "seed", "site", "ablation", "permutation"]
 FINGERPRINT = "fingerprint"
 """Tag of every run: the training that it belongs to (`training.fingerprint`)."""
+INTERRUPTED = "interrupted"
+"""Tag of a run that a killed process left open ('true'), whether or not it was resumed since."""
+RESUMED = "resumed"
+"""Tag: how often a run that did not finish was opened again and went on."""
+IS_BEST = "is_best"
+"""Tag ('true') of the best candidate of a training by the primary metric, set once the whole training is done."""
 PREDICTIONS = "predictions.parquet"
 TEXT_LENGTH = 500
 """MLflow keeps no more of a parameter."""

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from training import lineage as lineage_file
 from training.lineage import Lineage
+from training.tracking.child import Child
 from training.tracking.models import log_model
 from training.tracking.names import LEVEL, TEXT_LENGTH
 from training.tracking.store import Store
@@ -23,27 +24,34 @@ DIGEST_LENGTH = 36  # MLflow keeps no more of a dataset's digest
 
 @dataclass(frozen=True)
 class Recorder:
-    """What may be written into an open parent run."""
+    """What may be written into a parent run. written: names of the children that it has."""
 
     tracker: Store
     experiment_id: str
     run_id: str
     artifacts: Path
     tags: Mapping[str, str]
+    written: set[str] = field(default_factory=set)
 
     def values(self, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Parameters and metrics; a metric that is not defined (NaN) is left out, not written as a number."""
         self._batch(self.run_id, params, metrics)
 
-    def fold(self, number: int, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
-        """A child run with one fold's metrics."""
-        child = self.tracker.client.create_run(
-            self.experiment_id,
-            run_name=f"{self.tags['model']} fold {number}",
-            tags={**self.tags, LEVEL: "fold", "fold": str(number), "mlflow.parentRunId": self.run_id},
-        )
-        self._batch(child.info.run_id, params, metrics)
-        self.tracker.client.set_terminated(child.info.run_id, status="FINISHED")
+    def tag(self, key: str, value: str) -> None:
+        """One more tag of the run."""
+        self.tracker.client.set_tag(self.run_id, key, value)
+
+    def children(self, children: Iterable[Child]) -> None:
+        """Finished runs below this one; a child of a name that is there already is not written again."""
+        for child in children:
+            name = f"{self.tags['model']} {child.name}"
+            if name in self.written:
+                continue
+            tags = {**self.tags, LEVEL: child.level, **child.tags, "mlflow.parentRunId": self.run_id}
+            run = self.tracker.client.create_run(self.experiment_id, run_name=name, tags=tags)
+            self._batch(run.info.run_id, {"model": self.tags["model"], **child.params}, child.metrics)
+            self.tracker.client.set_terminated(run.info.run_id, status="FINISHED")
+            self.written.add(name)
 
     def lineage(self, lineage: Lineage) -> None:
         """The lineage as an artefact, and as dataset inputs: one for the training set, one for each gold table.
