@@ -1,6 +1,7 @@
 """The whole of training, end to end, on a small lake: runs, their spread, their lineage, and what is not repeated."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from infra.errors import UsageError
 from infra.lake import Lake
 from tests.training import synthetic
 from training.compare import compare, comparison
+from training.plan import QUICK
 from training.run import RunSummary, train
 from training.trace import trace
 from training.tracking import Tracker
 
 pytestmark = pytest.mark.slow
+PLAN = replace(QUICK, folds=3)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def survival(lake: Lake) -> dict[str, RunSummary]:
     return {
         r.model: r
-        for r in train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+        for r in train(lake, "overall_survival", PLAN, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     }
 
 
@@ -37,7 +40,7 @@ def survival(lake: Lake) -> dict[str, RunSummary]:
 def response(lake: Lake) -> dict[str, RunSummary]:
     return {
         r.model: r
-        for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+        for r in train(lake, "treatment_response", PLAN, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     }
 
 
@@ -61,7 +64,7 @@ def test_response_is_found_too(response: dict[str, RunSummary]) -> None:
 
 def test_permuted_labels_are_chance(lake: Lake, survival: dict[str, RunSummary]) -> None:
     runs = train(
-        lake, "overall_survival", folds=3, permute=True, retrieve=synthetic.retrieve, check=synthetic.unchecked
+        lake, "overall_survival", PLAN, permute=True, retrieve=synthetic.retrieve, check=synthetic.unchecked
     )
     by_model = {r.model: r for r in runs}
     assert all(r.is_permuted and r.is_new for r in runs)
@@ -70,7 +73,7 @@ def test_permuted_labels_are_chance(lake: Lake, survival: dict[str, RunSummary])
 
 
 def test_training_again_makes_no_new_runs(lake: Lake, survival: dict[str, RunSummary]) -> None:
-    again = train(lake, "overall_survival", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+    again = train(lake, "overall_survival", PLAN, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     assert [(r.run_id, r.is_new) for r in again] == [(r.run_id, False) for r in survival.values()]
 
 
@@ -80,7 +83,7 @@ def test_an_interrupted_run_is_marked_and_only_it_is_done_again(lake: Lake, resp
     tracker.client.update_run(left.run_id, status="RUNNING")
     again = {
         r.model: r
-        for r in train(lake, "treatment_response", folds=3, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+        for r in train(lake, "treatment_response", PLAN, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     }
     assert [m for m, r in again.items() if r.is_new] == ["boosting"]
     assert tracker.client.get_run(left.run_id).info.status == "KILLED"
@@ -172,7 +175,7 @@ def test_data_that_cannot_be_pinned_trains_nothing(lake: Lake) -> None:
 
     before = len(Tracker(lake).finished("overall_survival"))
     with pytest.raises(UsageError, match="lacks a digest of the training set and the Delta version of its feature"):
-        train(lake, "overall_survival", seed=9, retrieve=unpinned, check=synthetic.unchecked)
+        train(lake, "overall_survival", replace(PLAN, seeds=(9,)), retrieve=unpinned, check=synthetic.unchecked)
     assert len(Tracker(lake).finished("overall_survival")) == before
 
 
