@@ -86,8 +86,11 @@ def test_an_interrupted_run_is_marked_and_only_it_is_done_again(lake: Lake, resp
         for r in train(lake, "treatment_response", PLAN, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     }
     assert [m for m, r in again.items() if r.is_new] == ["boosting"]
-    assert tracker.client.get_run(left.run_id).info.status == "KILLED"
-    assert tracker.run(left.run_id).tags["interrupted"] == "true"
+    resumed = tracker.run(left.run_id)
+    assert again["boosting"].run_id == left.run_id
+    assert resumed.status == "FINISHED"
+    assert (resumed.tags["interrupted"], resumed.tags["resumed"]) == ("true", "1")
+    assert len(tracker.children(resumed)) == 3
     assert again["boosting"].metrics["auroc"] == pytest.approx(response["boosting"].metrics["auroc"])
 
 

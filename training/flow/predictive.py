@@ -22,6 +22,7 @@ from training.repetition import again, summarised, values_of
 from training.sites import leave_one_site_out, site_folds
 from training.splits import Fold
 from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Candidate
+from training.tracking.child import Child
 from training.tracking.names import PREDICTIONS
 
 PERMUTATIONS_A_STEP = 5
@@ -65,9 +66,9 @@ class PredictiveEvaluator:
         return len(self.plan.seeds) + (not self.no_sites) + len(self._parts(candidate))
 
     def evaluate(self, candidate: Candidate, step: Step) -> Outcome:
-        whole = step(Work("folds", partial(self._whole, candidate), partial(children.of_folds, self.seed)))
+        whole = step(Work("folds", partial(self._whole, candidate), self._fold_children))
         seeds, parts = self.plan.seeds[1:], self._parts(candidate)
-        works = [self._seed_work(candidate, seed, whole) for seed in seeds]
+        works = [self._seed_work(candidate, seed) for seed in seeds]
         works += [] if self.no_sites else [self._site_work(candidate)]
         works += [self._part_work(candidate, part, whole) for part in parts]
         results = step.all(works, self.jobs)
@@ -125,7 +126,12 @@ class PredictiveEvaluator:
             return reference
         return evaluate(self.dataset, candidate, self.folds, self.seed, reference, jobs=self.jobs)
 
-    def _seed_work(self, candidate: Candidate, seed: int, whole: Evaluation) -> Work:
+    def _fold_children(self, whole: Evaluation) -> list[Child]:
+        # With several seeds the first one stands among them, so that charts show all of them side by side.
+        seeds = children.of_seed(self.seed, values_of(whole)) if len(self.plan.seeds) > 1 else []
+        return children.of_folds(self.seed, whole) + seeds
+
+    def _seed_work(self, candidate: Candidate, seed: int) -> Work:
         is_reference = candidate.name == self.task.reference
         reference = None if is_reference else _slim(self._reference(seed))
         work = partial(_again, self.dataset, candidate, self.plan.folds, seed, reference)

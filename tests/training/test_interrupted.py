@@ -1,0 +1,127 @@
+"""Trainings killed for good at any moment, and run again: nothing is doubled, nothing finished is done again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.lake import Lake
+from tests.training import synthetic
+from training.plan import Plan
+from training.run import Trained, train
+from training.tracking import LoggedRun, Tracker
+
+pytestmark = pytest.mark.slow
+
+TASK = "overall_survival"
+PLAN = Plan("full", folds=2, seeds=(0, 1), by_site=True, n_permutations=12, ablate=True)
+ROOT = Path(__file__).parents[2]
+SCRIPT = f"""
+import sys
+from infra.lake import Lake
+from tests.training import synthetic
+from tests.training.test_interrupted import PLAN
+from training.run import train
+def tell(what, done, total):
+    print(what, flush=True)
+train(Lake.at(sys.argv[1]), "{TASK}", PLAN, jobs=1, progress=tell,
+      retrieve=synthetic.retrieve, check=synthetic.unchecked)
+"""
+
+
+def killed_at(lake: Lake, moment: str) -> None:
+    """Trains in a process of its own, which is killed when it says that it has come to `moment`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, lake.root], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line.strip())
+        if line.startswith(moment):
+            process.kill()
+            process.communicate()
+            return
+    _, errors = process.communicate()
+    pytest.fail(f"It ended before {moment!r}, saying {said[-3:]}: {errors[-500:]}")
+
+
+def trained(lake: Lake) -> Trained:
+    return train(lake, TASK, PLAN, jobs=1, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+
+
+def every_run(lake: Lake) -> list[LoggedRun]:
+    return Tracker(lake)._search(TASK, "")
+
+
+def names(runs: list[LoggedRun]) -> list[str]:
+    return sorted(run.tags["mlflow.runName"] for run in runs)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake.at(tmp_path_factory.mktemp("undisturbed"))
+    synthetic.cohort(lake, 60)
+    trained(lake)
+    return lake
+
+
+def test_a_killed_training_goes_on_in_its_own_runs(undisturbed: Lake, tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    synthetic.cohort(lake, 60)
+    tracker = Tracker(lake)
+
+    killed_at(lake, "coxnet, without cytokines")
+    left = {run.tags["mlflow.runName"]: run for run in every_run(lake)}
+    assert left["coxnet"].status == "RUNNING"
+    assert left["clinical_cox"].status == "FINISHED"
+    assert left["coxnet seed 1"].status == "FINISHED"
+
+    killed_at(lake, "coxnet, permutations 6 to 10")  # the best one, after all candidates
+    resumed = tracker.run(left["coxnet"].run_id)
+    assert (resumed.status, resumed.tags["interrupted"], resumed.tags["resumed"]) == ("FINISHED", "true", "1")
+    assert "is_best" not in resumed.tags
+    assert "permutation_p" not in resumed.metrics
+
+    again = trained(lake)
+    assert not any(run.is_new for run in again)
+    ended = every_run(lake)
+    assert {run.status for run in ended} == {"FINISHED"}
+    # What had been finished at the first kill is there as it was, and nothing is there twice.
+    assert {run.run_id for run in left.values()} <= {run.run_id for run in ended}
+    assert names(ended) == names(every_run(undisturbed))
+    for run, other in zip(again, trained(undisturbed), strict=True):
+        assert run.metrics == pytest.approx(other.metrics)
+        assert tracker.run(run.run_id).params == Tracker(undisturbed).run(other.run_id).params
+    assert not list(tmp_path.rglob("*.pickle"))
+    experiment = tracker.client.get_experiment_by_name(TASK).experiment_id
+    assert len(tracker.client.search_logged_models([experiment])) == len(list(again))
+
+
+def test_the_whole_plan_is_there(undisturbed: Lake) -> None:
+    tracker = Tracker(undisturbed)
+    best = next(run for run in tracker.finished(TASK) if "is_best" in run.tags)
+    assert best.tags["model"] == "coxnet"
+    assert best.metrics["permutation_p"] == pytest.approx(1 / 13)
+    assert best.metrics["uno_c_seed_sd"] > 0
+    assert {"uno_c_site_north", "uno_c_site_south", "versus_reference_low"} <= set(best.metrics)
+    assert names(tracker.children(best)) == [
+        "coxnet clinical alone",
+        "coxnet cytokines alone",
+        "coxnet fold 0",
+        "coxnet fold 1",
+        "coxnet outcomes permuted",
+        "coxnet seed 0",
+        "coxnet seed 1",
+        "coxnet site north left out",
+        "coxnet site south left out",
+        "coxnet without clinical",
+        "coxnet without cytokines",
+    ]
+    parts = {(c.tags["ablation"], c.tags["modality"]): c.metrics for c in tracker.children(best, "ablation")}
+    assert parts["without", "cytokines"]["difference_to_full_high"] < 0  # the planted driver
+    assert parts["without", "clinical"]["difference_to_full"] > parts["without", "cytokines"]["difference_to_full"]
+    sites = {c.tags["site"]: c for c in tracker.children(best, "site")}
+    assert float(sites["north"].params["n_patients"]) == 30
+    assert float(best.params["n_features"]) > 10
