@@ -136,7 +136,9 @@ def train_all(
 ) -> dict[str, Trained]:
     """`train` for several tasks (default: every one), with the same options.
 
-    A task that is refused does not stop the others: its answer says why. Raises UsageError on an unknown task.
+    A task that is refused, or whose tables this lake lacks, does not stop the others: its answer says why.
+
+    Raises UsageError on an unknown task, before anything is done.
     """
     names = [named(name).name for name in (TASKS if tasks is None else dict.fromkeys(tasks))]
     answers = {}
@@ -144,7 +146,7 @@ def train_all(
         within = None if progress is None else _within(progress, f"{name} ({number + 1} of {len(names)})")
         try:
             answers[name] = train(lake, name, plan, progress=within, **options)
-        except (UsageError, LeakageError) as error:
+        except OncolakeError as error:
             answers[name] = Trained(name, refused=str(error))
     return answers
 

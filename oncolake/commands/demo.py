@@ -25,9 +25,10 @@ def demo(
 ) -> None:
     """The main job: files of three hospitals -> tables -> features -> runs that can be compared.
 
-    Again over the same lake, it finds nothing new and says so. Exit code 1 where a planted defect was missed, or
-    something else refused.
+    Again over the same lake, it finds nothing new and says so. Exit code 1 where a planted defect was missed,
+    something else was refused, or a task could not be trained.
     """
+    from oncolake.commands.training import say_refused
     from oncolake.demo.run import run_demo
 
     settings = load_settings()
@@ -38,7 +39,7 @@ def demo(
         show.print_json(_as_json(result))
     else:
         _print(result, where)
-    if result.differences or not all(late.is_kept_out for late in result.late_reports):
+    if say_refused(result.trained) or result.differences or not all(late.is_kept_out for late in result.late_reports):
         raise typer.Exit(1)
 
 
@@ -47,7 +48,8 @@ def _as_json(result: "DemoResult") -> dict[str, object]:
         "is_new": result.is_new,
         "batches": [b.as_json() for b in result.batches],
         "views": {name: {"version": v.version, "rows": v.rows} for name, v in result.views.items()},
-        "runs": [r.as_json() for r in result.runs],
+        "runs": [r.as_json() for answer in result.trained for r in answer],
+        "refused_tasks": result.refused,
         "defects_planted": result.n_defects,
         "defect_differences": result.differences,
         "late_reports_kept_out": [late.is_kept_out for late in result.late_reports],
@@ -57,8 +59,7 @@ def _as_json(result: "DemoResult") -> dict[str, object]:
 
 
 def _print(result: "DemoResult", lake: "Lake") -> None:
-    from oncolake.commands.training import print_comparison
-    from training.tasks import TASKS
+    from oncolake.commands.training import print_trained
 
     files = [f for b in result.batches for f in b.files]
     by_source: dict[str, list[int]] = {}
@@ -74,8 +75,7 @@ def _print(result: "DemoResult", lake: "Lake") -> None:
     )  # fmt: skip
     show.print_table("Feature tables", ("view", "version", "rows"),
                      [(name, v.version, v.rows) for name, v in result.views.items()], right=(1, 2))  # fmt: skip
-    for task in TASKS:
-        print_comparison(lake, task)
+    print_trained(lake, result.trained)
     _print_checks(result)
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.meter.stages.items())
     show.out.print(f"Time: {result.meter.seconds:.0f} s ({took}). Peak memory: {result.meter.peak_bytes / 2**30:.1f} "

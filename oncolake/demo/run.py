@@ -20,6 +20,8 @@ from oncolake.demo.planted import differences
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from training.run import Trained
+
 LANES = (("vitals", "exosome"), ("clinical", "imaging", "cytokine", "mutations"))
 """Sources that are ingested one after the other; the lanes run side by side, as two schedulers would."""
 
@@ -51,16 +53,25 @@ class DemoResult:
 
     batches: tuple[BatchReport, ...]
     views: dict[str, Any]
-    runs: tuple[Any, ...]
+    trained: "tuple[Trained, ...]"
     n_defects: int
     differences: tuple[str, ...] | None
     late_reports: tuple[LateReport, ...]
     meter: Meter
 
     @property
+    def refused(self) -> dict[str, str]:
+        """Task -> why it was not trained, in a sentence."""
+        return {answer.task: answer.refused for answer in self.trained if answer.refused}
+
+    @property
     def is_new(self) -> bool:
         files = any(b.count("ingested") for b in self.batches)
-        return files or any(v.is_new for v in self.views.values()) or any(r.is_new for r in self.runs)
+        return (
+            files
+            or any(v.is_new for v in self.views.values())
+            or any(r.is_new for answer in self.trained for r in answer)
+        )
 
 
 def run_demo(
@@ -92,9 +103,9 @@ def run_demo(
         with meter.stage("training"):
             from training.run import train_all
 
-            runs = [run for of_task in train_all(lake, progress=say).values() for run in of_task]
+            trained = tuple(train_all(lake, progress=say).values())
     reports = [f for b in batches for f in b.files]
-    return DemoResult(tuple(batches), views, tuple(runs), len(cohort.defects),
+    return DemoResult(tuple(batches), views, trained, len(cohort.defects),
                       _compare(cohort, landing, reports, lake), late, meter)  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Every training is tested for what it could not have known, before anything is fitted; and it can be built again."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from infra.lake import Lake
 from oncolake.commands.features_check import open_dataset
 from tests.features.gold_lake import write_gold
 from tests.training import synthetic
+from training.flow.writing import LEAKAGE
+from training.plan import QUICK
 from training.rebuild import rebuild
-from training.run import LEAKAGE, LeakageError, RunSummary, train
+from training.run import LeakageError, RunSummary, train
 from training.tracking import Tracker
 
 pytestmark = pytest.mark.slow
@@ -50,7 +53,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def runs(lake: Lake) -> list[RunSummary]:
-    return train(lake, "overall_survival", folds=2)
+    return list(train(lake, "overall_survival", replace(QUICK, folds=2)))
 
 
 def test_a_clean_training_says_so_in_each_run(lake: Lake, runs: list[RunSummary]) -> None:
@@ -73,7 +76,7 @@ def test_a_planted_leak_stops_the_training_before_any_run(lake: Lake, runs: list
 
     before = len(Tracker(lake).finished("overall_survival"))
     with pytest.raises(LeakageError) as refused:
-        train(lake, "overall_survival", folds=2, seed=5, retrieve=peeking)
+        train(lake, "overall_survival", replace(QUICK, folds=2, seeds=(5,)), retrieve=peeking)
     said = str(refused.value)
     assert "clinical_profile.karnofsky (future event, " in said
     assert said.endswith("; nothing was trained.")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from infra.lake import Lake
 from tests.training import synthetic
 from training.compare import compare, comparison
 from training.plan import QUICK
-from training.run import RunSummary, train
+from training.run import RunSummary, train, train_all
 from training.trace import trace
 from training.tracking import Tracker
 
@@ -63,9 +64,7 @@ def test_response_is_found_too(response: dict[str, RunSummary]) -> None:
 
 
 def test_permuted_labels_are_chance(lake: Lake, survival: dict[str, RunSummary]) -> None:
-    runs = train(
-        lake, "overall_survival", PLAN, permute=True, retrieve=synthetic.retrieve, check=synthetic.unchecked
-    )
+    runs = train(lake, "overall_survival", PLAN, permute=True, retrieve=synthetic.retrieve, check=synthetic.unchecked)
     by_model = {r.model: r for r in runs}
     assert all(r.is_permuted and r.is_new for r in runs)
     metrics = by_model["survival_forest"].metrics
@@ -187,3 +186,31 @@ def test_too_few_patients_is_one_sentence(tmp_path: Path) -> None:
     synthetic.cohort(lake, 8)
     with pytest.raises(UsageError, match="overall_survival has 8 patients; 5 folds need at least 10"):
         train(lake, "overall_survival", retrieve=synthetic.retrieve, check=synthetic.unchecked)
+
+
+def test_a_task_that_is_refused_does_not_stop_the_others(lake: Lake, response: dict[str, RunSummary]) -> None:
+    options: Any = {"retrieve": synthetic.retrieve, "check": synthetic.unchecked}
+    said: list[str] = []
+    answers = train_all(
+        lake, PLAN, tasks=["hypotension", "treatment_response"], progress=lambda what, *_: said.append(what), **options
+    )
+    assert "vital_sign" in answers["hypotension"].refused
+    assert list(answers["hypotension"]) == []
+    assert [run.run_id for run in answers["treatment_response"]] == [run.run_id for run in response.values()]
+    assert not answers["treatment_response"].refused
+    assert said[0] == "hypotension (1 of 2): labels"
+    with pytest.raises(UsageError, match="No task is named 'survival'"):
+        train_all(lake, PLAN, tasks=["treatment_response", "survival"], **options)
+
+
+def test_a_candidate_without_its_features_is_left_out_and_said(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    synthetic.cohort(lake, 40)
+
+    def without_clinic(lake: Lake, service: str, labels: pd.DataFrame) -> synthetic.Retrieved:
+        good = synthetic.retrieve(lake, service, labels)
+        return replace(good, frame=good.frame.drop(columns=[c for c in good.frame if c.startswith("clinical")]))
+
+    with pytest.raises(UsageError, match=r"clinical_cox is left out: .*has nothing to compare models with"):
+        train(lake, "overall_survival", PLAN, retrieve=without_clinic, check=synthetic.unchecked)
+    assert not Tracker(lake).finished("overall_survival")

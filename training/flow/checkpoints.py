@@ -26,7 +26,7 @@ class Checkpoints:
 
     def save(self, key: str, result: object) -> None:
         """Keeps a result; a process killed meanwhile leaves either all of it or nothing."""
-        import cloudpickle
+        import cloudpickle  # type: ignore[import-untyped]
 
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self._file(key)
