@@ -49,7 +49,9 @@ class Ablation:
 
 
 def parts_of(dataset: Dataset, candidate: Candidate) -> list[Part]:
-    """Each modality left out, then each alone; [] for a candidate that sees fewer than two modalities."""
+    """Each modality left out, then each alone; [] for the trivial baseline and where fewer than two are seen."""
+    if candidate.is_baseline:
+        return []
     seen = modalities_in(dataset.features[candidate.uses(list(dataset.features.columns))])
     if len(seen) < 2:
         return []

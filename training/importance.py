@@ -21,8 +21,10 @@ def importance(dataset: Dataset, evaluation: Evaluation, seed: int) -> dict[str,
     """Loss of concordance (Harrell's C, AUROC) on test rows, by modality; by column where there is one modality.
 
     Modalities are shuffled whole, numbers and measurements of the history alike: columns of one assay stand in for
-    each other, and alone each would seem idle. Empty for models of fewer than two columns.
+    each other, and alone each would seem idle. Empty for the trivial baseline and for models of fewer than two columns.
     """
+    if evaluation.candidate.is_baseline:
+        return {}
     columns = evaluation.candidate.uses(list(dataset.features.columns))
     seen = dataset.features[columns]
     modalities = modalities_in(seen)

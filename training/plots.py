@@ -8,8 +8,9 @@ import numpy as np
 from training.dataset import Dataset
 from training.evaluate import Evaluation
 from training.metrics import classes, survival
+from training.metrics.alarms import WINDOW
 from training.metrics.calibration import risk_groups
-from training.scoring import Floats, follow_up, horizons
+from training.scoring import ClassScorer, Floats, follow_up, horizons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +50,14 @@ def _survival_figures(dataset: Dataset, evaluation: Evaluation) -> "dict[str, Fi
 
 
 def _class_figures(dataset: Dataset, evaluation: Evaluation) -> "dict[str, Figure]":
-    return {
+    drawn = {
         "roc.png": _roc(dataset, evaluation),
         "precision_recall.png": _precision_recall(dataset, evaluation),
         "calibration.png": _calibration(dataset, evaluation),
     }
+    if dataset.task.rows_per_hour is not None:
+        drawn["lead_time.png"] = _lead_times(dataset, evaluation)
+    return drawn
 
 
 def thirds(score: Floats, fold: np.ndarray) -> np.ndarray:
@@ -66,7 +70,8 @@ def thirds(score: Floats, fold: np.ndarray) -> np.ndarray:
     return third
 
 
-def _axes(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
+def drawing(title: str, x: str, y: str) -> "tuple[Figure, Axes]":
+    """An empty figure in the common look."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -91,7 +96,7 @@ def _with_interval(evaluation: Evaluation, name: str) -> str:
 
 
 def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
-    figure, axes = _axes(_title(evaluation, "survival by predicted risk"), "Days from prediction", "Survival")
+    figure, axes = drawing(_title(evaluation, "survival by predicted risk"), "Days from prediction", "Survival")
     seen = follow_up(dataset)
     time, event = seen.time, seen.event
     score = evaluation.predictions.score
@@ -121,7 +126,7 @@ def _kaplan_meier(dataset: Dataset, evaluation: Evaluation) -> "Figure":
 def _survival_calibration(dataset: Dataset, evaluation: Evaluation, reached: Mapping[str, float]) -> "Figure":
     """Observed against predicted incidence by risk group, one line a horizon."""
     competes = dataset.is_competing.any()
-    figure, axes = _axes(
+    figure, axes = drawing(
         _title(evaluation, "calibration"),
         "Predicted incidence",
         f"Observed incidence ({'Aalen-Johansen' if competes else 'Kaplan-Meier'})",
@@ -137,7 +142,7 @@ def _survival_calibration(dataset: Dataset, evaluation: Evaluation, reached: Map
 
 
 def _roc(dataset: Dataset, evaluation: Evaluation) -> "Figure":
-    figure, axes = _axes(_title(evaluation, "ROC"), "False positive rate", "Sensitivity")
+    figure, axes = drawing(_title(evaluation, "ROC"), "False positive rate", "Sensitivity")
     _diagonal(axes)
     truth = dataset.is_positive
     for ranking in classes.rankings(evaluation.predictions.score, truth, evaluation.predictions.fold):
@@ -155,7 +160,7 @@ def _roc(dataset: Dataset, evaluation: Evaluation) -> "Figure":
 
 
 def _precision_recall(dataset: Dataset, evaluation: Evaluation) -> "Figure":
-    figure, axes = _axes(_title(evaluation, "precision and recall"), "Recall", "Precision")
+    figure, axes = drawing(_title(evaluation, "precision and recall"), "Recall", "Precision")
     truth = dataset.is_positive
     axes.axhline(truth.mean(), color=PALE, linestyle=":", label=f"prevalence {truth.mean():.2f}")
     for ranking in classes.rankings(evaluation.predictions.score, truth, evaluation.predictions.fold):
@@ -168,7 +173,7 @@ def _precision_recall(dataset: Dataset, evaluation: Evaluation) -> "Figure":
 
 
 def _calibration(dataset: Dataset, evaluation: Evaluation) -> "Figure":
-    figure, axes = _axes(_title(evaluation, "calibration"), "Predicted probability", "Observed share")
+    figure, axes = drawing(_title(evaluation, "calibration"), "Predicted probability", "Observed share")
     score, truth = evaluation.predictions.score, dataset.is_positive
     bins = classes.calibration_bins(score, truth, np.ones(len(truth)))
     weight, predicted, observed = (part[bins[0] > 0] for part in bins)
@@ -179,9 +184,23 @@ def _calibration(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     return figure
 
 
+def _lead_times(dataset: Dataset, evaluation: Evaluation) -> "Figure":
+    """How long before an episode its alarm came, and how many came without one."""
+    figure, axes = drawing(_title(evaluation, "lead time reached"), "Minutes from alarm to hypotension", "Episodes")
+    lead = ClassScorer(dataset, evaluation.predictions).alarms[""].lead
+    alarmed = lead[np.isfinite(lead)]
+    axes.hist(alarmed, bins=np.arange(0.5, WINDOW + 1), color=ACCENT)
+    axes.hist(np.zeros(len(lead) - len(alarmed)), bins=[-0.5, 0.5], color=PALE)
+    axes.set_xticks([0, 5, 10, 15, WINDOW], ["none", "5", "10", "15", f"{WINDOW}+"])
+    rate = _with_interval(evaluation, "false_alarms_per_hour_at_sens80")
+    share = _with_interval(evaluation, "episodes_alarmed_at_sens80")
+    axes.set_title(f"alarmed beforehand {share}\nfalse alarms an hour {rate}", loc="right", fontsize=8, color=INK)
+    return figure
+
+
 def _bars(values: Mapping[str, float], x: str, title: str) -> "Figure":
     largest = sorted(values.items(), key=lambda item: abs(item[1]))[-MOST_BARS:]
-    figure, axes = _axes(title, x, "")
+    figure, axes = drawing(title, x, "")
     figure.set_size_inches(6.4, 1.2 + 0.24 * len(largest))
     axes.barh([name for name, _ in largest], [value for _, value in largest], color=ACCENT)
     axes.axvline(0, color=INK, linewidth=0.8)

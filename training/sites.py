@@ -7,8 +7,10 @@ import numpy as np
 
 from infra.errors import UsageError
 from training.dataset import Dataset
-from training.evaluate import Evaluation, evaluate, mean_and_sd
-from training.splits import Fold
+from training.evaluate import Estimate, Evaluation, evaluate, mean_and_sd
+from training.metrics.bootstrap import intervals, patient_weights
+from training.scoring import Scorer, scorer
+from training.splits import Fold, Rows
 from training.task import SITE, Candidate
 
 MIN_PATIENTS = 5
@@ -16,6 +18,7 @@ MIN_EVENTS = 2
 MIN_EVENTS_ELSEWHERE = 6
 """Training patients with the outcome: two for each inner fold."""
 UNNAMED = "unnamed"
+SAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,13 @@ class Site:
 class SiteEvaluation:
     """An evaluation whose folds are sites, named in `evaluation.fold_names`, and the sites in that order.
 
-    A site with a note has NaN metrics of its own; its patients count in the pooled values, where pairs are still
-    formed within a site only.
+    estimates: each site's metrics with their 95 % interval, its patients resampled. A site with a note has NaN
+    metrics of its own; its patients count in the pooled values, where pairs are still formed within a site only.
     """
 
     evaluation: Evaluation
     sites: tuple[Site, ...]
+    estimates: tuple[dict[str, Estimate], ...]
 
 
 def site_folds(dataset: Dataset) -> tuple[list[Fold], tuple[Site, ...]]:
@@ -74,7 +78,31 @@ def leave_one_site_out(
     compared = None if reference is None else reference.evaluation
     names = [site.name for site in sites]
     evaluation = evaluate(dataset, candidate, folds, seed, compared, fold_names=names, jobs=jobs)
-    return SiteEvaluation(_silenced(evaluation, sites), sites)
+    silenced = _silenced(evaluation, sites)
+    score = scorer(dataset, evaluation.predictions)
+    estimates = tuple(
+        _estimates(dataset, score, fold.test, metrics, seed, is_silent=bool(site.note))
+        for site, fold, metrics in zip(sites, folds, silenced.fold_metrics, strict=True)
+    )
+    return SiteEvaluation(silenced, sites, estimates)
+
+
+def _estimates(
+    dataset: Dataset, score: Scorer, here: Rows, metrics: dict[str, float], seed: int, *, is_silent: bool
+) -> dict[str, Estimate]:
+    spans = {}
+    if not is_silent:
+        blocks = []
+        for drawn in patient_weights(np.unique(dataset.groups[here], return_inverse=True)[1], SAMPLES, seed):
+            weights = np.zeros((len(drawn), len(dataset.labels)))
+            weights[:, here] = drawn
+            blocks.append(score(weights))
+        spans = intervals({name: np.concatenate([block[name] for block in blocks]) for name in metrics})
+    unknown = float("nan")
+    return {
+        name: Estimate(value, *spans.get(name, (unknown, unknown)), fold_mean=unknown, fold_sd=unknown, n_folds=1)
+        for name, value in metrics.items()
+    }
 
 
 def _silenced(evaluation: Evaluation, sites: Sequence[Site]) -> Evaluation:

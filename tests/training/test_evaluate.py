@@ -1,6 +1,5 @@
 """Evaluation does not leak: what is noise scores as noise, and training rows alone decide how rows are prepared."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,34 +8,18 @@ import pandas as pd
 import pytest
 
 from infra.errors import UsageError
+from tests.training.datasets import classes as dataset
+from tests.training.datasets import minutes
 from tests.training.synthetic import START, retrieved
-from training.dataset import Dataset, assemble
+from training.dataset import assemble
 from training.evaluate import evaluate, folds_of
 from training.models.fitting import fit
 from training.models.preparation import Extrapolation, numeric, prepared
-from training.permutation import permuted
 from training.plots import thirds
-from training.refusals import require_enough
 from training.scoring import ClassScorer, Predictions
 from training.splits import Fold
 from training.task import Candidate, Labels, Task
-from training.tasks import TASKS, hypotension, treatment_response
-
-
-def dataset(features: pd.DataFrame, label: Sequence[bool], **columns: Any) -> Dataset:
-    n = len(label)
-    frame = pd.DataFrame(
-        {
-            "patient_id": [f"p{i}" for i in range(n)],
-            "event_timestamp": pd.Timestamp(START),
-            "site_id": "north",
-            "label": label,
-            **columns,
-        }
-    )
-    labels = Labels(frame, {"outcome": 1}, ("f" * 64,), {})
-    task = treatment_response.task
-    return assemble(task, labels, retrieved(task.service, frame, features.add_prefix("burden__")))
+from training.tasks import TASKS, treatment_response
 
 
 def noise(n: int, p: int, seed: int = 0) -> pd.DataFrame:
@@ -88,17 +71,6 @@ def test_a_split_that_shares_a_patient_is_refused_before_fitting() -> None:
         evaluate(data, treatment_response.task.candidates[0], half, seed=0)
 
 
-def test_permutation_moves_targets_within_their_site_only() -> None:
-    site = np.repeat(["north", "south"], 30)
-    label = np.r_[np.ones(30, bool), np.zeros(15, bool), np.ones(15, bool)]
-    data = dataset(noise(60, 2), label, site_id=site)
-    shuffled = permuted(data, seed=1)
-    assert shuffled.labels.groupby("site_id")["label"].sum().to_dict() == {"north": 30, "south": 15}
-    assert (shuffled.labels["label"] != label).any()
-    assert (shuffled.features == data.features).all(axis=None)
-    assert shuffled.labels["label"].dtype == bool
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -123,13 +95,6 @@ def test_rows_that_do_not_fit_are_refused(change: Any, message: str) -> None:
             Labels(frame, {"outcome": 1}, ("f" * 64,), {}),
             replace(given, frame=change(given.frame)),
         )
-
-
-def test_too_few_of_a_class_are_counted_in_patients() -> None:
-    data = dataset(noise(30, 2), np.arange(30) < 9)
-    with pytest.raises(UsageError, match="9 patients with the event among 30; 5 folds need at least 10"):
-        require_enough(data, 5)
-    require_enough(data, 4)
 
 
 def test_numeric_keeps_numbers_and_flags_and_names_the_rest() -> None:
@@ -158,23 +123,8 @@ def test_thirds_are_taken_within_each_fold() -> None:
 def test_alarms_are_counted_when_they_begin() -> None:
     #         minute  0  1  2  3     5  6   (minute 4 is missing: the alarm of 5 is a new one)
     score = np.array([9, 9, 0, 9, 9, 9]) / 10
-    minutes = [0, 1, 2, 3, 5, 6]
     truth = [True, True, False, True, False, False]
-    frame = pd.DataFrame(
-        {
-            "case_id": "c",
-            "group_id": "p",
-            "event_timestamp": [START + pd.Timedelta(minutes=m) for m in minutes],
-            "site_id": "n",
-            "label": truth,
-            "map_now_mmhg": [60.0, 70, 80, 65, 75, 90],
-        }
-    )
-    data = assemble(
-        hypotension.task,
-        Labels(frame, {"vital_sign": 1}, ("f" * 64,), {}),
-        retrieved("hypotension_v1", frame, pd.DataFrame({"vital_window__x": np.arange(6.0)})),
-    )
+    data = minutes(["c"] * 6, [0, 1, 2, 3, 5, 6], [60.0, 70, 80, 65, 75, 90], truth)
     metrics = ClassScorer(data, Predictions(np.zeros(6, np.intp), score))(np.ones(6))
     assert metrics["alarms_per_hour_at_sens80"] == pytest.approx(3 / (6 / 60))  # minutes 0, 3 and 5
     assert metrics["ppv_at_sens80"] == pytest.approx(3 / 5)

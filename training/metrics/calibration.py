@@ -3,7 +3,7 @@
 Who was censored before the horizon says nothing of it; the others stand for them by inverse probability of censoring
 (Gerds, Andersen and Kattan 2014, who also count a competing event as a status that is known). The integrated
 calibration index is the mean distance between prediction and a smooth curve of what was observed (Austin, Harrell and
-van Klaveren 2020).
+van Klaveren 2020); the curve follows chance too, so in a small cohort the index of the truth itself is above 0.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
@@ -12,6 +14,7 @@ from training.metrics.classes import (
     auprc,
     auroc,
     brier,
+    calibration_intercept,
     calibration_slope,
     ece,
     ppv,
@@ -61,6 +64,38 @@ def test_calibration_slope_equals_an_unpenalised_logistic_regression() -> None:
     assert calibration_slope(probability, truth, np.ones(4_000)) == pytest.approx(0.5, abs=0.06)
     assert np.isnan(calibration_slope(np.full(10, 0.3), np.arange(10) < 3, np.ones(10)))
     assert np.isnan(calibration_slope(np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1], bool), np.ones(4)))
+
+
+def test_calibration_in_the_large_balances_what_is_predicted_with_what_is_seen() -> None:
+    rng = np.random.default_rng(4)
+    logit = rng.normal(size=400) - 2
+    truth = rng.random(400) < expit(logit + 0.8)
+    weights = rng.integers(0, 3, 400).astype(float)
+    found = calibration_intercept(expit(logit), truth, weights)
+    root = brentq(lambda a: weights @ (truth - expit(a + logit)), -10, 10)
+    assert found == pytest.approx(root, abs=1e-6)
+    assert found == pytest.approx(0.8, abs=0.4)
+    # Everyone predicted alike and far off still has an answer.
+    assert calibration_intercept(np.full(10, 1e-4), np.arange(10) < 5, np.ones(10)) == pytest.approx(9.21, abs=0.01)
+    assert np.isnan(calibration_intercept(np.full(10, 0.5), np.ones(10, bool), np.ones(10)))
+
+
+@given(ROWS, st.integers(0, 100))
+def test_samples_of_weights_are_scored_one_by_one(rows: list[tuple[bool, int, int]], seed: int) -> None:
+    truth, score, fold = (np.array(column) for column in zip(*rows, strict=True))
+    score = score / 10
+    weights = np.random.default_rng(seed).integers(0, 3, size=(3, len(rows))).astype(float)
+    ranked = rankings(score, truth, fold)
+    for metric in (
+        lambda w: auroc(ranked, w),
+        lambda w: auprc(ranked, w),
+        lambda w: brier(score, truth, w),
+        lambda w: ece(score, truth, w),
+        lambda w: calibration_slope(score, truth, w),
+        lambda w: calibration_intercept(score, truth, w),
+        lambda w: ppv(score > 0.5, truth, w),
+    ):
+        np.testing.assert_allclose(metric(weights), [metric(w) for w in weights], rtol=1e-9, atol=1e-12)
 
 
 def test_threshold_reaches_the_sensitivity_and_no_lower() -> None:

@@ -10,6 +10,7 @@ from training.metrics.survival import (
     dynamic_auc_pairs,
     integrated_brier,
     last_supported_time,
+    mean_dynamic_auc,
     observed_incidence,
 )
 
@@ -78,6 +79,39 @@ def test_brier_and_dynamic_auc_equal_scikit_survival(cohort: dict[str, np.ndarra
     horizon = float(np.median(time))
     ours = dynamic_auc_pairs(FollowUp.of(time, event), risk, fold, censoring=censoring, horizon=horizon).share(ones)
     assert ours == pytest.approx(cumulative_dynamic_auc(y, y, risk, [horizon])[0][0], abs=1e-9)
+
+
+def test_dynamic_auc_at_several_times_and_its_mean_equal_scikit_survival(cohort: dict[str, np.ndarray]) -> None:
+    from sksurv.metrics import cumulative_dynamic_auc
+    from sksurv.util import Surv
+
+    time, event, risk, fold, ones = (cohort[k] for k in ("time", "event", "risk", "fold", "ones"))
+    seen, y = FollowUp.of(time, event), Surv.from_arrays(event, time)
+    horizons = list(np.quantile(time[time <= last_supported_time(seen)], [0.2, 0.5, 0.8]))
+    expected, mean = cumulative_dynamic_auc(y, y, risk, horizons)
+    ours = [
+        dynamic_auc_pairs(seen, risk, fold, censoring=seen.censoring, horizon=float(h)).share(ones) for h in horizons
+    ]
+    np.testing.assert_allclose(ours, expected, atol=1e-9)
+    assert mean_dynamic_auc(seen, horizons, ours) == pytest.approx(mean, abs=1e-9)
+
+
+def test_censoring_equals_scikit_survival(cohort: dict[str, np.ndarray]) -> None:
+    from sksurv.nonparametric import CensoringDistributionEstimator
+    from sksurv.util import Surv
+
+    time, event = cohort["time"], cohort["event"]
+    theirs = CensoringDistributionEstimator().fit(Surv.from_arrays(event, time))
+    np.testing.assert_allclose(FollowUp.of(time, event).censoring.at(time), theirs.predict_proba(time), atol=1e-12)
+
+
+def test_samples_of_weights_are_scored_one_by_one(cohort: dict[str, np.ndarray]) -> None:
+    seen = FollowUp.of(cohort["time"], cohort["event"])
+    fold = np.arange(len(seen.time)) % 3
+    weights = np.random.default_rng(1).integers(0, 3, size=(4, len(fold))).astype(float)
+    pairs = concordance_pairs(seen, cohort["risk"], fold, censoring=seen.censoring, tau=300.0)
+    np.testing.assert_allclose(pairs.share(weights), [pairs.share(w) for w in weights])
+    assert pairs.share(weights).shape == (4,)
 
 
 def test_weights_stand_for_repeated_patients(cohort: dict[str, np.ndarray]) -> None:
