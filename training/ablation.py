@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from training.dataset import Dataset
 from training.evaluate import Estimate, Evaluation, evaluate
+from training.parallel import each
 from training.splits import Fold
 from training.task import Candidate
 from training.tokens import modalities_in, of_modalities
@@ -78,5 +80,6 @@ def ablate(
 def ablations(
     dataset: Dataset, candidate: Candidate, folds: Sequence[Fold], seed: int, full: Evaluation, *, jobs: int = 1
 ) -> list[Ablation]:
-    """Every part of `parts_of`, evaluated."""
-    return [ablate(dataset, candidate, part, folds, seed, full, jobs=jobs) for part in parts_of(dataset, candidate)]
+    """Every part of `parts_of`, evaluated; `jobs` processes share the parts where that pays."""
+    work = [partial(ablate, dataset, candidate, part, folds, seed, full) for part in parts_of(dataset, candidate)]
+    return list(each(work, jobs))

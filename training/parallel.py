@@ -2,16 +2,35 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 PAYS_FROM_S = 6.0
-"""Work for less is done before processes have loaded their libraries (about 4 s each the first time)."""
+"""Seconds to save before processes are started: each loads its libraries first, for about 4 s."""
+PAYS_WHEN_STARTED_FROM_S = 0.4
+"""Seconds to save before processes that are there are used: inputs have to be sent."""
+STAY_S = 240.0
+"""Processes end when they have been idle for 300 s."""
+
+
+@dataclass
+class _Processes:
+    """When this process last used its workers."""
+
+    last_used: float = -float("inf")
+
+    @property
+    def are_started(self) -> bool:
+        return time.monotonic() - self.last_used < STAY_S
+
+
+_processes = _Processes()
 
 
 def each(work: Sequence[Callable[[], Result]], jobs: int = 1) -> Iterator[Result]:
-    """The results in order. Work is done here until processes would save PAYS_FROM_S or more on what is left.
+    """The results in order. Work is done here until `jobs` processes would save enough time on what is left.
 
     Results do not depend on where they are computed: libraries use one thread each, here and there.
     """
@@ -19,8 +38,9 @@ def each(work: Sequence[Callable[[], Result]], jobs: int = 1) -> Iterator[Result
 
     start = time.perf_counter()
     for done, one in enumerate(work):
-        spent = time.perf_counter() - start
-        if jobs > 1 and done and spent / done * (len(work) - done) * (1 - 1 / jobs) >= PAYS_FROM_S:
+        left = len(work) - done
+        saved = (time.perf_counter() - start) / max(done, 1) * (left - -(-left // jobs))
+        if jobs > 1 and done and saved >= (PAYS_WHEN_STARTED_FROM_S if _processes.are_started else PAYS_FROM_S):
             yield from _in_processes(work[done:], jobs)
             return
         # On a hundred rows threads only wait for each other: boosting took 20 times as long with two.
@@ -34,7 +54,9 @@ def _in_processes(work: Sequence[Callable[[], Result]], jobs: int) -> Iterator[R
 
     # Not by fork: a JVM's gateway and compiled models hold threads that a fork would not take along.
     with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-        yield from Parallel(return_as="generator")(delayed(_call)(one) for one in work)
+        for result in Parallel(return_as="generator")(delayed(_call)(one) for one in work):
+            _processes.last_used = time.monotonic()
+            yield result
 
 
 def _call(one: Callable[[], Result]) -> Result:

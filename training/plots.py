@@ -189,7 +189,7 @@ def _lead_times(dataset: Dataset, evaluation: Evaluation) -> "Figure":
     figure, axes = drawing(_title(evaluation, "lead time reached"), "Minutes from alarm to hypotension", "Episodes")
     lead = ClassScorer(dataset, evaluation.predictions).alarms[""].lead
     alarmed = lead[np.isfinite(lead)]
-    axes.hist(alarmed, bins=np.arange(0.5, WINDOW + 1), color=ACCENT)
+    axes.hist(alarmed, bins=[n + 0.5 for n in range(WINDOW + 1)], color=ACCENT)
     axes.hist(np.zeros(len(lead) - len(alarmed)), bins=[-0.5, 0.5], color=PALE)
     axes.set_xticks([0, 5, 10, 15, WINDOW], ["none", "5", "10", "15", f"{WINDOW}+"])
     rate = _with_interval(evaluation, "false_alarms_per_hour_at_sens80")

@@ -49,6 +49,7 @@ def test_processes_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     folds = folds_of(data, 3, 0)
     here = evaluate(data, candidate, folds, 0)
     monkeypatch.setattr(parallel, "PAYS_FROM_S", 0.0)
+    monkeypatch.setattr(parallel, "PAYS_WHEN_STARTED_FROM_S", 0.0)
     there = evaluate(data, candidate, folds, 0, jobs=2)
     assert (there.predictions.score == here.predictions.score).all()
     assert there.estimates == here.estimates
