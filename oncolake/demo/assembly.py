@@ -1,43 +1,34 @@
 """Puts the cohort together in memory: files by path, the truth about them, and what was planted in them."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, time, timedelta
 
 import numpy as np
 
-from infra.errors import UsageError
 from oncolake.demo import clinical_files as clinical
 from oncolake.demo import cytokine_files as cytokine
 from oncolake.demo import defects as plant
 from oncolake.demo import exosome_files as exosome
 from oncolake.demo import monitor_files
 from oncolake.demo import radiomics_files as radiomics
-from oncolake.demo.defects import Defect, Files, defect
+from oncolake.demo.defects import FIRST, SECOND, Defect, Files, defect
 from oncolake.demo.hospitals import HOSPITALS
 from oncolake.demo.imaging_files import dicom_files
+from oncolake.demo.late_reports import late_biomarkers, late_cytokine, late_sample, pick, prepared
 from oncolake.demo.monitor import MonitorCase, simulate_case
 from oncolake.demo.mutation_files import study_folder
 from oncolake.demo.olink_files import npx_sheet, npx_xlsx
-from oncolake.demo.study import Patient, Visit, rng_of, simulate
+from oncolake.demo.study import Patient, rng_of, simulate
 from oncolake.demo.truth import CYTOKINES, LateReport, TruePatient, Truth
 
-FIRST, SECOND = "01-first", "02-second"
 SOURCES = ("clinical", "imaging", "exosome", "cytokine", "mutations", "vitals")
 TABLES = ("patient", "specimen", "treatment", "biomarker", "outcome")
-LATE_IL6_PG_ML = 4_321.0
-LATE_PDL1_PERCENT = 97.0
-CORRECTED_PDL1_PERCENT = 88.0
-EARLY_PDL1_PERCENT = 3.0
-DAYS_AFTER_LANDMARK = 33
-SEEN_LATE_DAYS = 110
 N_LATE_SPECIMENS = 3
 Progress = Callable[[str, int, int], None]
 
 
 def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth, list[Defect]]:
     """Every file of the cohort by its path in the landing folder, the truth, and the planted defects."""
-    patients, late_pdl1 = _prepared(simulate(n_patients, seed))
+    patients, late_pdl1 = prepared(simulate(n_patients, seed))
     files: Files = {}
     defects: list[Defect] = []
     cases = {}
@@ -45,7 +36,7 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
         cases[patient.index] = simulate_case(rng_of(seed, "vitals", patient.index))
         _patient_files(files, patient, cases[patient.index], seed)
         report("simulating patients", done, len(patients))
-    late_il6, late_visit = _late_sample(patients)
+    late_il6, late_visit = late_sample(patients)
     orphan = "BOSDOEX010160-999-W2"
     _plate_files(files, patients, late_visit.sample_id, orphan, seed)
     for hospital in HOSPITALS:
@@ -62,7 +53,7 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
     defects += clinical_defects
     defects += _bad_files(files, patients)
     defects += _second_delivery(files, patients)
-    late_report, late_file = _late_cytokine(files, late_il6, late_visit, seed)
+    late_report, late_file = late_cytokine(files, late_il6, late_visit, seed)
     defects.append(
         defect(
             late_file,
@@ -90,36 +81,6 @@ def assemble(n_patients: int, seed: int, report: Progress) -> tuple[Files, Truth
         late_specimens=late_specimens,
     )
     return files, truth, sorted(defects, key=lambda d: (d.file, d.kind))
-
-
-def _pick(patients: tuple[Patient, ...], fits: Callable[[Patient], bool], preferred: str) -> Patient:
-    """The first patient who fits, of the preferred hospital if it has one."""
-    fitting = sorted((p for p in patients if fits(p)), key=lambda p: (p.hospital.site_id != preferred, p.index))
-    if not fitting:
-        raise UsageError("No simulated patient can carry a planted defect; expected more patients or another seed.")
-    return fitting[0]
-
-
-def _prepared(patients: tuple[Patient, ...]) -> tuple[tuple[Patient, ...], dict[str, float]]:
-    """Two patients whose PD-L1 at the landmark is given: a low one (boston) and none (toulouse).
-
-    Returns the patients, and by patient the PD-L1 that is reported too late.
-    """
-    low = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and p.hospital.site_id == "boston", "boston")
-    none = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and p.hospital.site_id == "toulouse", "toulouse")
-    known = {low.index: EARLY_PDL1_PERCENT, none.index: None}
-    prepared = tuple(replace(p, pdl1_percent=known[p.index]) if p.index in known else p for p in patients)
-    return prepared, {low.patient_id: CORRECTED_PDL1_PERCENT, none.patient_id: LATE_PDL1_PERCENT}
-
-
-def _late_sample(patients: tuple[Patient, ...]) -> tuple[Patient, Visit]:
-    """A week 4 sample of a patient who lives long enough to see its result come late."""
-
-    def in_week_4(patient: Patient) -> list[Visit]:
-        return [v for v in patient.visits if v.timepoint == "week 4" and v.has_cytokines]
-
-    patient = _pick(patients, lambda p: p.os_days > SEEN_LATE_DAYS and bool(in_week_4(p)), "berlin")
-    return patient, in_week_4(patient)[0]
 
 
 def _patient_files(files: Files, patient: Patient, case: MonitorCase, seed: int) -> None:
@@ -165,7 +126,7 @@ def _measured_defects(files: Files, patients: tuple[Patient, ...], seed: int) ->
         path = f"{FIRST}/{site_id}/exosome/{summary.file_name}"
         files[path] = exosome.summary_csv(bad, patient.hospital)
         made.append(defect(path, kind, text, quarantined=1, reason=reason))
-    patient = _pick(patients, lambda p: p.hospital.site_id == "berlin", "berlin")
+    patient = pick(patients, lambda p: p.hospital.site_id == "berlin", "berlin")
     path = f"{FIRST}/berlin/vitals/{monitor_files.case_id(patient)}.csv"
     made.append(plant.implausible_pressures(files, path, patient.hospital))
     made.append(radiomics.unreadable_measure(files, f"{FIRST}/boston/imaging/radiomics/t1gd_features.csv"))
@@ -197,7 +158,7 @@ def _clinical(
     first = {name: f"{FIRST}/{name.replace('/', '/clinical/')}.csv" for name in tables}
     treatments = [list(row) for row in tables["berlin/treatment"]]
     made = plant.bad_clinical_rows(tables, first)
-    reports = _late_biomarkers(patients, late_pdl1, later)
+    reports = late_biomarkers(patients, late_pdl1, later)
     second = {name: f"{SECOND}/{name.replace('/', '/clinical/')}.csv" for name in later}
     hospitals = {h.site_id: h for h in HOSPITALS}
     for name, rows in tables.items():
@@ -231,72 +192,8 @@ def _clinical(
     return reports, late, made
 
 
-def _late_biomarkers(
-    patients: tuple[Patient, ...], late_pdl1: dict[str, float], later: dict[str, clinical.Rows]
-) -> list[LateReport]:
-    """A corrected PD-L1 and a first PD-L1, both reported after the landmark."""
-    of = {p.patient_id: p for p in patients}
-    reports = []
-    for patient_id, percent in late_pdl1.items():
-        patient = of[patient_id]
-        hospital, name = patient.hospital, f"{patient.hospital.site_id}/biomarker"
-        event = clinical.tumour_time(patient)
-        known = _after_landmark(patient)
-        rows = later.setdefault(name, [list(clinical.BIOMARKER_HEADER)])
-        rows.append(clinical.biomarker_row(patient, "PD-L1", percent, "positive", event=event, report=known, digits=0))
-        reports.append(
-            LateReport(
-                table="biomarker",
-                site_id=hospital.site_id,
-                patient_id=patient.patient_id,
-                sample_id=patient.tumour_sample_id,
-                marker="PD-L1",
-                value=percent,
-                unit="%",
-                event_time=hospital.utc(event),
-                known_time=hospital.utc(known),
-                landmark_time=hospital.utc(patient.landmark),
-                visible_before=patient.pdl1_percent,
-                file=f"{SECOND}/{hospital.site_id}/clinical/biomarker.csv",
-            )
-        )
-    return reports
-
-
-def _after_landmark(patient: Patient) -> datetime:
-    return datetime.combine((patient.landmark + timedelta(days=DAYS_AFTER_LANDMARK)).date(), time(15, 30))
-
-
-def _late_cytokine(files: Files, patient: Patient, visit: Visit, seed: int) -> tuple[LateReport, str]:
-    """A plate of the second delivery with one week 4 sample, run after the patient's landmark."""
-    hospital = patient.hospital
-    well = cytokine.sample_well(patient, visit, seed)
-    level = np.where(np.isnan(well.concentrations), 50.0, well.concentrations)
-    level[cytokine.ANALYTES.index("IL6")] = LATE_IL6_PG_ML
-    run = _after_landmark(patient)
-    batch = f"{hospital.site_id[:3].upper()}_CYTO8_{run:%Y%m%d}_RERUN"
-    plate = cytokine.plate(batch, hospital, run, [cytokine.Well(visit.sample_id, level, well.dilution)], seed)
-    path = f"{SECOND}/{hospital.site_id}/cytokine/{plate.file_name}"
-    files[path] = cytokine.plate_csv(plate)
-    late = LateReport(
-        table="cytokine_result",
-        site_id=hospital.site_id,
-        patient_id=patient.patient_id,
-        sample_id=visit.sample_id,
-        marker="IL6",
-        value=LATE_IL6_PG_ML,
-        unit="pg/mL",
-        event_time=hospital.utc(visit.collected),
-        known_time=hospital.utc(plate.stop),
-        landmark_time=hospital.utc(patient.landmark),
-        visible_before=None,
-        file=path,
-    )
-    return late, path
-
-
 def _bad_files(files: Files, patients: tuple[Patient, ...]) -> list[Defect]:
-    scanned = _pick(patients, lambda p: p.hospital.site_id == "boston" and bool(p.scans), "boston")
+    scanned = pick(patients, lambda p: p.hospital.site_id == "boston" and bool(p.scans), "boston")
     dicom = min(p for p in files if p.startswith(f"{FIRST}/boston/imaging/{scanned.patient_id}/"))
     return plant.bad_files(files, FIRST, dicom, f"{FIRST}/toulouse/exosome")
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.errors import UsageError
-from oncolake.demo.assembly import FIRST, SECOND, SOURCES, assemble
-from oncolake.demo.defects import Defect
+from oncolake.demo.assembly import SOURCES, assemble
+from oncolake.demo.defects import FIRST, SECOND, Defect
 from oncolake.demo.hospitals import HOSPITALS
 from oncolake.demo.truth import Truth
 

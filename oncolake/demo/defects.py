@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from oncolake.demo.clinical_files import Rows
 from oncolake.demo.hospitals import Hospital
 
+FIRST, SECOND = "01-first", "02-second"
+"""The deliveries, in their order."""
+
 Files = dict[str, bytes]
 """Files of the landing folder by their path in it: delivery/site/source/..."""
 
