@@ -52,6 +52,8 @@ def evaluate_profiles(
     seed: int,
     n_resamples: int = RESAMPLES,
     reference: ProfileEvaluation | None = None,
+    *,
+    n_null: int | None = None,
 ) -> ProfileEvaluation:
     """Groups the patients of a task and tells how far the groups can be believed.
 
@@ -62,11 +64,15 @@ def evaluate_profiles(
     logrank_permutation_p of survival from the prediction on. One group has no stability or silhouette: groups that
     agree because there is one are no agreement.
 
+    n_null: data sets of one group that the number of groups is held against; by default the candidate's own number.
     Outcomes enter the log-rank test only, after the groups are made.
     """
     columns = candidate.uses(list(dataset.features.columns))
     seen = dataset.features[columns]
-    model = candidate.build(seen, seed).fit(seen)
+    model = candidate.build(seen, seed)
+    if n_null is not None:
+        model.set_params(n_null=n_null)
+    model.fit(seen)
     groups = np.asarray(model.labels_)
     placed = groups != UNPLACED
     rows = bootstrap_rows(len(groups), n_resamples, seed)
@@ -122,7 +128,7 @@ def _estimates(
     counts = np.bincount(groups[placed])
     choice = model.choice_
     return {
-        "stability_ari": _over_samples(samples),
+        "stability_ari": over_samples(samples),
         "stability_over_one_group": _plain(choice.excess if choice else NAN),
         "structure_p": _plain(choice.p if choice else NAN),
         "silhouette": _silhouette(model, seen, groups, seed),
@@ -149,7 +155,8 @@ def _silhouette(model: Profiles, seen: pd.DataFrame, groups: npt.NDArray[np.intp
     return Estimate(float(widths.mean()), low, high, float(by_group.mean()), float(by_group.std(ddof=1)), len(by_group))
 
 
-def _over_samples(samples: Floats) -> Estimate:
+def over_samples(samples: Floats) -> Estimate:
+    """Mean of a value over resamples, and what 95 % of them lie between; NaN where none has a value."""
     if not np.isfinite(samples).any():
         return _plain(NAN)
     low, high = np.quantile(samples, [0.025, 0.975])
@@ -166,4 +173,4 @@ def _difference(samples: Floats, reference: ProfileEvaluation | None) -> Estimat
     if reference is None:
         return None
     gaps = samples - reference.primary_samples
-    return _over_samples(gaps) if np.isfinite(gaps).any() else None
+    return over_samples(gaps) if np.isfinite(gaps).any() else None
