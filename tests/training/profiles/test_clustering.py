@@ -36,8 +36,8 @@ def test_groups_that_are_there_are_found_in_their_number(method: Method) -> None
 
 
 def test_one_cloud_is_not_taken_for_groups() -> None:
-    p = [quick(seed=seed, choices=(2, 3)).fit(blood(60, seed, spread=0.0)[1]).choice_.p for seed in range(4)]
-    assert np.mean(p) > 0.2
+    p = [quick(seed=seed, choices=(2, 3), n_null=9).fit(blood(60, seed, spread=0.0)[1]).choice_.p for seed in range(3)]
+    assert np.mean(p) > 0.3
 
 
 def test_groups_are_numbered_by_size_and_do_not_hang_on_the_order_or_scale_of_the_measures() -> None:

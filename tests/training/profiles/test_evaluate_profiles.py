@@ -1,6 +1,7 @@
 """The evaluation of groups: what is stable is said to be, outcomes stay out, and one group is no achievement."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -58,10 +59,17 @@ def evaluated(data: Dataset, name: str, reference: ProfileEvaluation | None = No
     return evaluate_profiles(data, candidate(name), seed=0, n_resamples=12, reference=reference)
 
 
+@cache
+def planted(name: str) -> tuple[Dataset, ProfileEvaluation]:
+    """The usual patients, and what one candidate makes of them: several tests look at it."""
+    _, data = dataset()
+    return data, evaluated(data, name)
+
+
 def test_planted_groups_are_stable_apart_and_differ_in_survival() -> None:
-    truth, data = dataset()
+    truth, _ = dataset()
+    data, clinical = planted("clinical_groups")
     assert set(course_columns(data.number_columns)) == set(NAMES)
-    clinical = evaluated(data, "clinical_groups")
     found = evaluated(data, "k_means", clinical)
     metrics = found.estimates
     assert metrics["n_groups"].value == 3
@@ -82,10 +90,10 @@ def test_planted_groups_are_stable_apart_and_differ_in_survival() -> None:
 
 
 def test_outcomes_do_not_make_the_groups() -> None:
-    _, data = dataset()
+    data, found = planted("k_means")
     labels = data.labels.assign(time_days=data.labels["time_days"].to_numpy()[::-1], is_event=True)
     turned = evaluated(replace(data, labels=labels), "k_means")
-    assert list(turned.groups) == list(evaluated(data, "k_means").groups)
+    assert list(turned.groups) == list(found.groups)
 
 
 def test_everyone_in_one_group_earns_no_stability_and_differs_from_nobody() -> None:

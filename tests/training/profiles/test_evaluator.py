@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def data_with_quick_candidates() -> Dataset:
     return replace(data, task=replace(data.task, candidates=tuple(candidate(name) for name in names)))
 
 
-def test_the_quick_plan_is_one_piece_and_its_tables_name_every_patient() -> None:
+def test_the_quick_plan_is_one_piece_and_its_tables_name_every_patient(tmp_path: Path) -> None:
     data, step = data_with_quick_candidates(), Steps()
     evaluator = ProfileEvaluator(data, QUICK, 1)
     assert evaluator.check().left_out == {}
@@ -67,6 +68,8 @@ def test_the_quick_plan_is_one_piece_and_its_tables_name_every_patient() -> None
     assert sum(g["n"] for g in described) == (groups["group"] != UNPLACED).sum()
     assert sum(g["n_events"] for g in described) == data.is_positive[groups["group"] != UNPLACED].sum()
     assert outcome.fitted.output == "predict"
+    outcome.tables["differences.parquet"].to_parquet(tmp_path / "d.parquet")
+    assert set(pd.read_parquet(tmp_path / "d.parquet")["modality"]) == {"clinical", "cytokines", "exosomes"}
     assert not evaluator.afterwards(chosen, 0.5, step).metrics
 
 
@@ -134,9 +137,3 @@ def test_patients_of_one_hospital_leave_none_out_and_the_review_says_so() -> Non
     evaluator = ProfileEvaluator(one, FULL, 1)
     assert evaluator.check().notes == ("No site was left out: all patients are of one.",)
     assert evaluator.n_steps(one.task.candidate("k_means")) == 5
-
-
-def test_a_table_of_differences_can_be_written(tmp_path: Any) -> None:
-    outcome = ProfileEvaluator(data_with_quick_candidates(), QUICK, 1).evaluate(candidate("k_means"), Steps())
-    outcome.tables["differences.parquet"].to_parquet(tmp_path / "d.parquet")
-    assert set(pd.read_parquet(tmp_path / "d.parquet")["modality"]) == {"clinical", "cytokines", "exosomes"}

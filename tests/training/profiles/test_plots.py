@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.training.profiles.test_evaluate_profiles import dataset, evaluated
+from tests.training.profiles.test_evaluate_profiles import dataset, planted
 from training.dataset import Dataset
 from training.profiles.plots import figures, trajectories
 
@@ -45,10 +45,10 @@ def test_without_a_history_there_are_no_courses() -> None:
 
 @pytest.mark.parametrize("name", ["one_group", "k_means"])
 def test_every_candidate_can_be_drawn(name: str) -> None:
-    _, data = dataset()
+    data, found = planted(name)
     history = {i: [("IL6", "cytokines", 1.0, 46.0), ("IL6", "cytokines", i / 9, 13.0)] for i in range(90)}
-    drawn = figures(with_history(data, history), evaluated(data, name))
+    drawn = figures(with_history(data, history), found)
     expected = {"kaplan_meier_by_group.png", "consensus.png", "trajectories.png"}
     assert set(drawn) == expected | ({"differences.png"} if name == "k_means" else set())
     lines = drawn["kaplan_meier_by_group.png"].axes[0].get_lines()
-    assert len(lines) == len(set(evaluated(data, name).groups) - {-1})
+    assert len(lines) == len(set(found.groups) - {-1})
