@@ -49,7 +49,7 @@ class Profiles(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         method: Method = "k_means",
         choices: Sequence[int] = CHOICES,
         seed: int = 0,
-        n_resamples: int = 15,
+        n_resamples: int = 45,
         n_null: int = 19,
     ) -> None:
         self.method = method
@@ -167,7 +167,7 @@ def _preparation(seed: int) -> Pipeline:
 def _fitted(method: Method, values: Floats, n_groups: int, seed: int) -> Groups:
     model: Groups
     if method == "k_means":
-        model = KMeans(n_groups, n_init=4, random_state=seed).fit(values)
+        model = KMeans(n_groups, n_init=5, random_state=seed).fit(values)
     elif method == "gaussian_mixture":
         # One variance a measure and group: a hundred patients do not carry full covariances.
         mixture = GaussianMixture(n_groups, covariance_type="diag", reg_covar=0.05, random_state=seed)

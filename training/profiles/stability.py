@@ -79,11 +79,12 @@ def choose(
 ) -> Choice:
     """The number of groups whose stability exceeds that of a single group by most; the smallest of those as good.
 
-    n_resamples: bootstrap samples for each number and data set; n_null: data sets that are one group.
+    n_resamples: bootstrap samples for each number of groups; n_null: data sets that are one group, of which each is
+    resampled a third as often: their mean is taken, and what noise adds to single ones makes p larger, not smaller.
     """
     rows = bootstrap_rows(len(values), n_resamples, seed)
 
-    def stabilities(data: Floats) -> Floats:
+    def stabilities(data: Floats, rows: Sequence[Rows]) -> Floats:
         return np.array(
             [
                 agreement(
@@ -93,12 +94,13 @@ def choose(
             ]
         )
 
-    own = stabilities(values)
+    own = stabilities(values, rows)
+    few = rows[: max(2, n_resamples // 3)]
     rng = np.random.default_rng(seed)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     null = np.array(
         [
-            stabilities(rng.multivariate_normal(values.mean(axis=0), covariance, len(values), method="eigh"))
+            stabilities(rng.multivariate_normal(values.mean(axis=0), covariance, len(values), method="eigh"), few)
             for _ in range(n_null)
         ]
     )

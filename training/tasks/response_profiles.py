@@ -10,14 +10,15 @@ from training.tasks.landmark import LANDMARK_DAY, survival_labels
 MODELS = "training.profiles.clustering"
 COURSES = {
     "cytokine_kinetics": ("_log2_change",),
-    "exosome_summary": ("log2_concentration_change", "mode_change_nm", "share_30_150nm_change"),
+    "exosome_summary": ("log2_concentration_change", "mode_change_nm"),
 }
 
 
 def course_columns(columns: Sequence[str]) -> list[str]:
     """How each cytokine and the vesicles changed since baseline; where a patient began is not how they respond.
 
-    One column a quantity: its slope and its last value say the same again, and would count it twice.
+    One column a quantity: the slope and the last value of a cytokine, or the share of small vesicles beside their mode,
+    say the same again and would count it twice.
     """
     return [c for c in columns if c.partition("__")[2].endswith(COURSES.get(c.partition("__")[0], ()))]
 

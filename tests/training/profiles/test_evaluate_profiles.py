@@ -15,9 +15,10 @@ from training.profiles.evaluate import ProfileEvaluation, evaluate_profiles
 from training.task import Candidate, Labels
 from training.tasks.response_profiles import course_columns, task
 
-NAMES = [f"cytokine_kinetics__{a}_log2_change" for a in ("il6", "cxcl8", "ifng", "vegfa", "tnf", "ccl2", "il10")]
+NAMES = [
+    f"cytokine_kinetics__{a}_log2_change" for a in ("il6", "cxcl8", "ifng", "vegfa", "tnf", "ccl2", "il10", "cd274")
+]
 NAMES += ["exosome_summary__log2_concentration_change", "exosome_summary__mode_change_nm"]
-NAMES += ["exosome_summary__share_30_150nm_change"]
 
 
 def dataset(n: int = 90, effect: float = 1.0) -> tuple[np.ndarray, Dataset]:

@@ -55,7 +55,7 @@ def test_profiles_are_formed_by_changes_of_blood_measures_alone() -> None:
     formed = course_columns(columns_of(response_profiles.task))
     assert {c.split("__")[0] for c in formed} == {"cytokine_kinetics", "exosome_summary"}
     assert all("change" in c for c in formed)
-    assert len(formed) == 11
+    assert len(formed) == 10
 
 
 def test_declaring_the_tasks_loads_no_model_library() -> None:
