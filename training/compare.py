@@ -16,6 +16,7 @@ SHORT = 8
 _METRICS = {
     "survival": ("uno_c", "harrell_c", "auc_12m", "ibs"),
     "classes": ("auroc", "auprc", "brier", "ece", "calibration_slope"),
+    "profiles": ("stability_ari", "silhouette", "n_groups", "structure_p", "logrank_permutation_p"),
 }
 _ALARM_METRICS = ("auroc_gray_zone", "auroc_new_onset", "ppv_at_sens80", "alarms_per_hour_at_sens80")
 _LOWER_IS_BETTER = ("ibs", "brier", "ece")

@@ -6,6 +6,7 @@ from training.tasks import (
     mgmt_methylation,
     overall_survival,
     pseudoprogression,
+    response_profiles,
     treatment_response,
 )
 
@@ -17,5 +18,6 @@ TASKS: dict[str, Task] = {
         pseudoprogression.task,
         mgmt_methylation.task,
         *hypotension.tasks,
+        response_profiles.task,
     )
 }

@@ -7,7 +7,7 @@ import pytest
 
 from features.store.services import SERVICES, join_key, served
 from training.task import Task
-from training.tasks import TASKS, response_profiles
+from training.tasks import TASKS
 from training.tasks.response_profiles import course_columns
 
 
@@ -24,6 +24,7 @@ def test_the_tasks_there_are() -> None:
         "hypotension",
         "hypotension_10min",
         "hypotension_15min",
+        "response_profiles",
     ]
 
 
@@ -52,7 +53,7 @@ def test_nothing_that_predicts_mgmt_says_what_the_laboratory_found() -> None:
 
 
 def test_profiles_are_formed_by_changes_of_blood_measures_alone() -> None:
-    formed = course_columns(columns_of(response_profiles.task))
+    formed = course_columns(columns_of(TASKS["response_profiles"]))
     assert {c.split("__")[0] for c in formed} == {"cytokine_kinetics", "exosome_summary"}
     assert all("change" in c for c in formed)
     assert len(formed) == 10
