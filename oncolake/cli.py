@@ -11,7 +11,7 @@ import typer
 from infra.errors import OncolakeError, UsageError
 from infra.logs import places
 from infra.storage import fault
-from oncolake.commands import demo, features, ingestion, maintain, privacy, schedule, training, ui
+from oncolake.commands import demo, features, ingestion, lineage, maintain, privacy, runs, schedule, training, ui
 
 INTERRUPTED = 130
 
@@ -32,6 +32,8 @@ maintain.register(app)
 schedule.register(app)
 features.register(app)
 training.register(app)
+runs.register(app)
+lineage.register(app)
 privacy.register(app)
 ui.register(app)
 

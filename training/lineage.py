@@ -50,7 +50,8 @@ class Lineage:
     flow: Mapping[str, int]
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
+        # Not sorted: the steps of the flow are read in their order.
+        return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Lineage":

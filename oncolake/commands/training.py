@@ -1,4 +1,4 @@
-"""oncolake train, runs, trace: from features to runs that can be compared and followed back to files."""
+"""oncolake train: from features to runs."""
 
 import sys
 from collections.abc import Iterable
@@ -8,19 +8,15 @@ import typer
 
 from oncolake import show
 from oncolake.commands.options import JsonOption, LakeOption, load_settings, open_lake
+from oncolake.commands.runs import print_comparison
 
 if TYPE_CHECKING:
     from infra.lake import Lake
     from training.run import Trained
 
-runs = typer.Typer(help="Training runs.", no_args_is_help=True)
-MODELS_ACROSS = 5
-
 
 def register(app: typer.Typer) -> None:
     app.command()(train)
-    app.command()(trace)
-    app.add_typer(runs, name="runs")
 
 
 def train(
@@ -95,71 +91,3 @@ def say_refused(trained: "Iterable[Trained]") -> bool:
     for answer in refused:
         sys.stderr.write(f"oncolake: {answer.task} was not trained. {answer.refused}\n")
     return bool(refused)
-
-
-@runs.command()
-def compare(
-    task: Annotated[str, typer.Argument(help="Task whose runs to compare.")],
-    lake: LakeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """The runs of a task side by side, the baseline first."""
-    where = open_lake(lake, load_settings())
-    if as_json:
-        from training.compare import compare as frame_of
-
-        show.print_json(frame_of(where, task).to_dict(orient="records"))
-    else:
-        print_comparison(where, task)
-
-
-def print_comparison(lake: object, task: str) -> None:
-    from infra.lake import Lake
-    from training.compare import comparison
-
-    assert isinstance(lake, Lake)
-    shown = comparison(lake, task)
-    # Models across, metrics down: a dozen metrics with intervals do not fit side by side. At most five models.
-    for start in range(0, len(shown.rows), MODELS_ACROSS):
-        some = shown.rows[start : start + MODELS_ACROSS]
-        cells = [[_stacked(cell) for cell in row] for row in some]
-        rows = [(name, *(row[i] for row in cells)) for i, name in enumerate(shown.header) if i > 0]
-        title = shown.title if start == 0 else "and"
-        show.print_table(title, ("", *(row[0] for row in some)), rows, right=range(1, len(some) + 1))
-    if shown.note:
-        show.out.print(shown.note, markup=False, highlight=False)
-
-
-def _stacked(cell: str) -> str:
-    """'0.946 (0.936 to 0.957)' with its interval below it: five models fit side by side."""
-    value, _, interval = cell.partition(" (")
-    return f"{value}\n{interval.rstrip(')').replace('0.', '.').replace(' to ', '–')}" if interval else value
-
-
-def trace(
-    run_id: Annotated[str, typer.Argument(help="MLflow run id, or its first characters.")],
-    lake: LakeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Follow a run down to its files: run, feature service, feature views, Delta versions, files."""
-    from training.trace import trace as run
-
-    found = run(open_lake(lake, load_settings()), run_id)
-    if as_json:
-        show.print_json(found.as_json())
-        return
-    from rich.tree import Tree
-
-    tree = Tree(f"run {found.run_id} ({found.task}, {found.model})")
-    service = tree.add(f"feature service {found.service}, training set {found.digest[:16]}")
-    for view, version in found.table_versions.items():
-        service.add(f"{view}: Delta version {version}")
-    files = service.add(f"{len(found.files):,} files")
-    by_kind: dict[tuple[str, str, str], int] = {}
-    for f in found.files:
-        kind = (f["source"], f["format"], f["site_id"])
-        by_kind[kind] = by_kind.get(kind, 0) + 1
-    for (source, format_, site), n in sorted(by_kind.items()):
-        files.add(f"{source} from {site}: {n:,} {format_}")
-    show.out.print(tree)
-    show.out.print("--json lists every file.")

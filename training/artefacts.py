@@ -1,0 +1,34 @@
+"""Files of a run, read where they lie: beside the lake's tables, wherever the lake was moved to."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.errors import UsageError
+from training import lineage as lineage_file
+from training.lineage import Lineage
+from training.tracking import PREDICTIONS, LoggedRun, Tracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def artefact(tracker: Tracker, run: LoggedRun, name: str) -> Path | None:
+    """The file of a parent run, or None where it has none of that name."""
+    path = tracker.artifacts / run.tags.get("task", "") / run.run_id / "artifacts" / name
+    return path if path.is_file() else None
+
+
+def predictions(tracker: Tracker, run: LoggedRun) -> "pd.DataFrame | None":
+    """A run's out-of-fold predictions, a row a label, by pseudonym; None where it has none."""
+    import pandas as pd
+
+    path = artefact(tracker, run, PREDICTIONS)
+    return None if path is None else pd.read_parquet(path)
+
+
+def lineage_of(tracker: Tracker, run: LoggedRun) -> Lineage:
+    """A run's lineage. Raises UsageError where it has none."""
+    path = artefact(tracker, run, lineage_file.FILE)
+    if path is None:
+        raise UsageError(f"Run {run.run_id} has no {lineage_file.FILE}; expected a run that `oncolake train` finished.")
+    return Lineage.from_json(path.read_text())
