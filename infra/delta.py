@@ -207,11 +207,11 @@ def append_arrow(lake: Lake, table: pa.Table, path: str) -> int:
         raise _explained(error, path) from error
 
 
-def commit_metadata(path: str) -> str:
-    """The `metadata` text of the newest commit that changed the content, or '' where there is none."""
+def commit_metadata(path: str, at_version: int | None = None) -> str:
+    """The `metadata` text of the newest commit that changed the content (up to a version), or '' where none did."""
     if not exists(path):
         return ""
-    return str(_newest_content(deltalake.DeltaTable(path)).get("userMetadata") or "")
+    return str(_newest_content(deltalake.DeltaTable(path), at_version).get("userMetadata") or "")
 
 
 def content_version(path: str, at_version: int | None = None) -> int | None:

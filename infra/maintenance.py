@@ -169,22 +169,22 @@ def _with_clustering(table: deltalake.DeltaTable, found: Files) -> Files:
     return Files(found.n, found.size_bytes, found.small, found.small_bytes, found.rows, outside)
 
 
+def readable(path: str, version: int) -> bool:
+    """Whether a version of a table, and each file that it names, is still there."""
+    try:
+        old = deltalake.DeltaTable(path, version=version)
+    except deltalake.exceptions.DeltaError:
+        return False
+    if old.version() != version:
+        return False
+    # The log may name files that an earlier clean-up took.
+    return "://" in path or all((Path(path) / name).is_file() for name in old.get_add_actions()["path"].to_pylist())
+
+
 def _readable(path: str, protected: Collection[int], newest: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of the protected versions those that can be read, and those that cannot: one lost must not lose the others."""
-    kept, lost = [], []
-    for version in sorted(set(protected)):
-        try:
-            if version > newest:
-                raise FileNotFoundError(version)
-            old = deltalake.DeltaTable(path, version=version)
-            # The log may name files that an earlier clean-up took.
-            if "://" not in path:
-                for name in old.get_add_actions()["path"].to_pylist():
-                    (Path(path) / name).stat()
-            kept.append(version)
-        except (deltalake.exceptions.DeltaError, FileNotFoundError):
-            lost.append(version)
-    return tuple(kept), tuple(lost)
+    kept = [version for version in sorted(set(protected)) if version <= newest and readable(path, version)]
+    return tuple(kept), tuple(sorted(set(protected) - set(kept)))
 
 
 def _vacuum(table: deltalake.DeltaTable, retention: timedelta, kept: Sequence[int], *, dry_run: bool) -> list[str]:

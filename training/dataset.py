@@ -9,6 +9,7 @@ import pandas as pd
 
 from infra.errors import UsageError
 from training.columns import SEPARATOR, model_columns
+from training.definitions import view_hashes
 from training.lineage import Lineage, Retrieval, require_pinned
 from training.modalities import single_numbers
 from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, TIME_DAYS, Labels, Task
@@ -97,6 +98,7 @@ def assemble(task: Task, labels: Labels, retrieved: Retrieval) -> Dataset:
         label_file_ids=labels.file_ids,
         features=tuple(features.columns),
         flow=dict(labels.flow),
+        view_hashes=view_hashes(retrieved.table_versions),
     )
     require_pinned(lineage)
     groups = pd.factorize(given[task.group])[0].astype(np.intp)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from infra.errors import UsageError
@@ -36,6 +36,7 @@ class Lineage:
     table_versions: gold view -> Delta version; label_versions: silver table -> Delta version.
     file_ids, label_file_ids: SHA-256 of the files behind features and labels.
     digest: SHA-256 of the whole training set. flow: how the cohort came about.
+    view_hashes: gold view -> SHA-256 of its definition; empty in runs from before it was kept.
     """
 
     task: str
@@ -48,6 +49,7 @@ class Lineage:
     label_file_ids: tuple[str, ...]
     features: tuple[str, ...]
     flow: Mapping[str, int]
+    view_hashes: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         # Not sorted: the steps of the flow are read in their order.

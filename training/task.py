@@ -57,6 +57,8 @@ class Candidate:
         and `predict_survival_function`.
     uses: which of the feature columns it sees; by default every single number.
     grid: hyper-parameters to choose among, inside the training fold.
+    replay_tolerance: how far the metrics of the same fit, made again, may lie from the first; more than rounding only
+        for models whose fit depends on the machine's arithmetic.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Candidate:
     uses: Callable[[Sequence[str]], list[str]] = single_numbers
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     is_baseline: bool = False
+    replay_tolerance: float = 1e-6
 
 
 def late(module: str, name: str, **settings: object) -> Callable[["pd.DataFrame", int], Any]:

@@ -1,4 +1,4 @@
-"""Follows a run down to its files: run -> feature service -> Delta versions -> file ids -> rows of the ledger."""
+"""Follows a run down to its files: model -> run -> feature service -> feature views -> Delta versions -> file ids."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,6 +6,8 @@ from typing import Any
 
 from infra.errors import UsageError
 from infra.lake import Lake
+from training.definitions import changed_since, view_hashes
+from training.registered import Version, logged_models, registered
 from training.tracking import Tracker
 
 _LEDGER = (
@@ -23,9 +25,25 @@ _LEDGER = (
 
 
 @dataclass(frozen=True)
+class View:
+    """A feature view as the run read it.
+
+    definition: SHA-256 of its definition; None in runs from before it was kept. is_same_now: whether it still means
+    that; None where the run does not say.
+    """
+
+    name: str
+    version: int
+    definition: str | None
+    is_same_now: bool | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """Where the numbers of a run come from.
 
+    logged_models: MLflow ids of the models that the run made; registered: their versions in the registry, with aliases.
+    definitions_changed: a sentence where the definitions are others now, else ''.
     files: rows of the ledger as dicts, with `ingested_at` (ISO 8601) and `used_for` (features, labels).
     unknown_files: file ids of which the ledger has no ingested row.
     """
@@ -33,9 +51,13 @@ class Trace:
     run_id: str
     task: str
     model: str
+    logged_models: tuple[str, ...]
+    registered: tuple[Version, ...]
     service: str
     definitions_hash: str
+    definitions_changed: str
     digest: str
+    views: tuple[View, ...]
     table_versions: Mapping[str, int]
     label_versions: Mapping[str, int]
     flow: Mapping[str, int]
@@ -75,12 +97,24 @@ def trace(lake: Lake, run_id: str) -> Trace:
         run_id=run.run_id,
         task=lineage.task,
         model=run.tags.get("model", ""),
+        logged_models=logged_models(tracker, run),
+        registered=registered(tracker).get(run.run_id, ()),
         service=lineage.service,
         definitions_hash=lineage.definitions_hash,
+        definitions_changed=changed_since(lineage),
         digest=lineage.digest,
+        views=_views(lineage.table_versions, lineage.view_hashes),
         table_versions=lineage.table_versions,
         label_versions=lineage.label_versions,
         flow=lineage.flow,
         files=files,
         unknown_files=tuple(sorted(wanted - set(found))),
+    )
+
+
+def _views(versions: Mapping[str, int], hashes: Mapping[str, str]) -> tuple[View, ...]:
+    now = view_hashes(versions)
+    return tuple(
+        View(name, version, hashes.get(name), hashes[name] == now.get(name) if name in hashes else None)
+        for name, version in sorted(versions.items())
     )

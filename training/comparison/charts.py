@@ -1,5 +1,6 @@
 """The figures of the page: the way of the cohort, forest plots, calibration."""
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,9 @@ def forest(
 
     bottom = TOP + ROW * len(rows)
     parts = [svg.line(place(mark), TOP - 4, place(mark), bottom, "grid") for mark in marks]
-    parts += [svg.text(place(mark), bottom + 18, svg.tick_text(mark, signed=signed), "tick", "middle") for mark in marks]
+    parts += [
+        svg.text(place(mark), bottom + 18, svg.tick_text(mark, signed=signed), "tick", "middle") for mark in marks
+    ]
     if at is not None:
         parts.append(svg.line(place(at), TOP - 8, place(at), bottom, "rule"))
         parts.append(svg.text(place(at), TOP - 14, at_label, "small", "middle"))
@@ -102,8 +105,10 @@ def calibration(title: str, groups: Sequence[Group], most: float) -> str:
         parts.append(svg.text(across[0], across[1] + 16, svg.tick_text(mark, signed=False), "tick", "middle"))
         parts.append(svg.text(INSET - 6, up[1] + 4, svg.tick_text(mark, signed=False), "tick", "end"))
     for group in groups:
-        if group.low == group.low:
-            parts.append(svg.line(*at(group.predicted, group.low), *at(group.predicted, min(group.high, end)), "span model"))
+        if not math.isnan(group.low):
+            parts.append(
+                svg.line(*at(group.predicted, group.low), *at(group.predicted, min(group.high, end)), "span model")
+            )
     parts.append(svg.path([at(g.predicted, g.observed) for g in groups], "curve"))
     largest = max(g.n for g in groups)
     parts += [svg.circle(*at(g.predicted, g.observed), 3 + 4 * (g.n / largest) ** 0.5, "mark model") for g in groups]

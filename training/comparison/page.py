@@ -5,6 +5,7 @@ ten patients (`calibration.FEWEST`).
 """
 
 import html
+import math
 from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from infra.lake import Lake
 from training.artefacts import predictions
 from training.comparison import charts
 from training.comparison.calibration import FEWEST, Group, groups_of
-from training.comparison.metrics import is_value, metric, shown
+from training.comparison.metrics import NAN, Interval, is_value, metric, shown
 from training.comparison.sections import cohort, in_short, models_table, provenance
 from training.comparison.sides import Entry, SideBySide
 from training.tracking import Tracker
@@ -181,7 +182,7 @@ def _sites(sides: SideBySide) -> str:
     for name in names:
         found = [(entry, site) for entry in asked for site in entry.sites if site.name == name]
         size = next((f"{s.n_rows:,} rows, {s.n_positive or 0:,} with the outcome" for _, s in found if s.n_rows), "")
-        rows.append(charts.Row(name, charts.Interval(float("nan")), "heading", size))
+        rows.append(charts.Row(name, Interval(NAN), "heading", size))
         rows += [charts.Row(f"   {e.label}", s.value, "plain" if e.is_reference else "model") for e, s in found]
     if not any(row.interval.is_known for row in rows):
         return ""
@@ -216,7 +217,7 @@ def _row(entry: Entry) -> "Row":
 
 
 def _limits(group: Group) -> str:
-    return "-" if group.low != group.low else f"{group.low:.3f} to {group.high:.3f}"
+    return "-" if math.isnan(group.low) else f"{group.low:.3f} to {group.high:.3f}"
 
 
 def _section(heading: str, note: str, inside: str) -> str:

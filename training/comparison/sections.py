@@ -74,7 +74,8 @@ def models_table(sides: SideBySide) -> str:
         cells += [_number(entry.permutation_p)] if has_p else []
         row = "".join(f"<td{NUMBER}>{cell}</td>" for cell in cells)
         opened = '<tr class="best">' if entry is best else "<tr>"
-        body += f'{opened}<th scope="row">{_e(entry.label)}{"" if entry.is_permuted else _tags(entry, best) + _about(entry)}</th>{row}</tr>'
+        about = "" if entry.is_permuted else _tags(entry, best) + _about(entry)
+        body += f'{opened}<th scope="row">{_e(entry.label)}{about}</th>{row}</tr>'
     return (
         '<section><h2>The models</h2><p class="note">Out-of-fold values with 95 % intervals over patients. The trivial '
         "baseline and the reference come first, then the others by the first column.</p>"
@@ -90,7 +91,10 @@ def provenance(sides: SideBySide) -> str:
     runs = ", ".join(f"{_e(e.label)} <code>{e.run.run_id[:SHORT]}</code>" for e in sides.entries)
     newest = datetime.fromtimestamp(max(e.run.start_time for e in sides.entries) / 1000, UTC)
     params = first.run.params
-    folds = [f"{params['folds']} folds" if "folds" in params else "", f"seed {params['seed']}" if "seed" in params else ""]
+    folds = [
+        f"{params['folds']} folds" if "folds" in params else "",
+        f"seed {params['seed']}" if "seed" in params else "",
+    ]
     rows = {
         "Training set": f"<code>{_e(lineage.digest)}</code>",
         "Feature service": f"<code>{_e(lineage.service)}</code>",

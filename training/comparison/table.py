@@ -77,4 +77,3 @@ def _sites(entry: Entry) -> str:
 
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
-

@@ -33,6 +33,10 @@ class Queries(Store):
         condition = f"tags.{LEVEL} = 'model' AND attributes.status = 'FINISHED'" + (f" AND {where}" if where else "")
         return self._search(task_name, condition)
 
+    def parents(self, task_name: str) -> list[LoggedRun]:
+        """Parent runs of a task, whatever their state, newest first."""
+        return self._search(task_name, f"tags.{LEVEL} = 'model'")
+
     def children(self, run: LoggedRun, level: Level | None = None) -> list[LoggedRun]:
         """Finished child runs of a parent, oldest first; only those of one level where it is given."""
         condition = f"tags.mlflow.parentRunId = '{run.run_id}' AND attributes.status = 'FINISHED'"
