@@ -142,8 +142,9 @@ def _made_again(again: Rebuilt, candidate: Candidate) -> "tuple[Mapping[str, flo
     """Metrics and out-of-fold scores of the candidate, from the same folds and seed."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    from training.dataset import assemble, permuted
+    from training.dataset import assemble
     from training.evaluate import evaluate, folds_of
+    from training.permutation import permuted
 
     params = again.run.params
     n_folds, seed = int(params["folds"]), int(params["seed"])

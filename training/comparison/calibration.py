@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from training.metrics.survival import FollowUp, observed_incidence
 from training.task import COMPETING, IS_EVENT, LABEL, TIME_DAYS, Task
 
 if TYPE_CHECKING:
@@ -59,18 +60,6 @@ def groups_of(task: Task, rows: "pd.DataFrame") -> tuple[Group, ...]:
     return tuple(found)
 
 
-def incidence(time: Floats, is_event: Any, is_competing: Any, horizon: float) -> float:
-    """Share that had the event by `horizon` (Aalen and Johansen 1978; without competing events 1 - Kaplan-Meier)."""
-    free, had = 1.0, 0.0
-    for t in np.unique(time[(is_event | is_competing) & (time <= horizon)]):
-        at_risk = float((time >= t).sum())
-        events = float((is_event & (time == t)).sum())
-        others = float((is_competing & (time == t)).sum())
-        had += free * events / at_risk
-        free *= 1 - (events + others) / at_risk
-    return had
-
-
 def wilson(share: float, n: float) -> tuple[float, float]:
     """95 % interval of a share of `n` (Wilson 1927): honest at 0 and at 1, where there is no spread to go by."""
     if n <= 0:
@@ -106,7 +95,7 @@ def _class_share(part: "pd.DataFrame") -> tuple[float, float]:
 
 def _survival_share(part: "pd.DataFrame", horizon: float) -> tuple[float, float]:
     """(share with the event by the horizon, patients whose state there is known: these the interval counts)."""
-    time, is_event = part[TIME_DAYS].to_numpy(float), part[IS_EVENT].to_numpy(bool)
-    is_competing = part[COMPETING].to_numpy(bool) if COMPETING in part else np.zeros(len(part), bool)
-    known = (time > horizon) | is_event | is_competing
-    return incidence(time, is_event, is_competing, horizon), float(known.sum())
+    is_competing = part[COMPETING].to_numpy(bool) if COMPETING in part else None
+    seen = FollowUp.of(part[TIME_DAYS].to_numpy(float), part[IS_EVENT].to_numpy(bool), is_competing)
+    known = (seen.time > horizon) | seen.event | seen.competing
+    return observed_incidence(seen, horizon), float(known.sum())

@@ -60,24 +60,36 @@ _METRICS = {
     "prevalence": Metric("prevalence"),
     "brier": Metric("Brier score", lower_is_better=True),
     "ece": Metric("calibration error (ECE)", lower_is_better=True),
-    "ici": Metric("calibration error (ICI)", lower_is_better=True),
+    "auc_mean": Metric("AUC, mean over horizons", chance=0.5),
+    "ici_12m": Metric("calibration error at 12 months (ICI)", lower_is_better=True),
+    "oe_12m": Metric("observed over expected at 12 months"),
     "calibration_slope": Metric("calibration slope"),
     "auroc_gray_zone": Metric("AUROC, 65 to 75 mmHg", chance=0.5),
     "auroc_new_onset": Metric("AUROC, new onset", chance=0.5),
     "ppv_at_sens80": Metric("PPV at 80 % sensitivity"),
     "alarms_per_hour_at_sens80": Metric("alarms an hour at 80 % sensitivity", lower_is_better=True),
+    "false_alarms_per_hour_at_sens80": Metric("false alarms an hour at 80 % sensitivity", lower_is_better=True),
+    "lead_minutes_at_sens80": Metric("minutes ahead at 80 % sensitivity"),
     "stability_ari": Metric("stability (adjusted Rand index)", chance=0.0),
     "silhouette": Metric("silhouette"),
     "n_groups": Metric("groups"),
     "logrank_p": Metric("log-rank p", lower_is_better=True),
 }
 _SHOWN = {
-    "survival": ("uno_c", "harrell_c", "auc_12m", "ibs", "ici"),
+    "survival": ("uno_c", "harrell_c", "auc_12m", "ibs", "ici_12m"),
     "classes": ("auroc", "auprc", "brier", "ece", "calibration_slope"),
     "profiles": ("stability_ari", "silhouette", "n_groups", "smallest_group_share", "logrank_p"),
 }
-_ALARMS = ("auroc_gray_zone", "auroc_new_onset", "ppv_at_sens80", "alarms_per_hour_at_sens80")
+_ALARMS = (
+    "auroc_gray_zone",
+    "auroc_new_onset",
+    "ppv_at_sens80",
+    "alarms_per_hour_at_sens80",
+    "lead_minutes_at_sens80",
+)
 _OF_SPREAD = ("_low", "_high", "_fold_mean", "_fold_sd", "_seed_mean", "_seed_sd")
+_APART = ("versus_reference", "permutation_p")
+"""Shown in places of their own."""
 
 
 def metric(name: str) -> Metric:
@@ -93,5 +105,5 @@ def shown(task: Task, known: Iterable[str]) -> list[str]:
 
 
 def is_value(name: str) -> bool:
-    """Whether a metric of a run is a value of its own and no limit, mean or SD of another."""
-    return not name.endswith(_OF_SPREAD)
+    """Whether a metric of a run is a value of the model and no limit, mean or SD of another, nor a comparison."""
+    return name not in _APART and not name.endswith(_OF_SPREAD)

@@ -199,7 +199,7 @@ def _sites(sides: SideBySide) -> str:
 
 def _all_metrics(sides: SideBySide) -> str:
     names = [n for n in sides.metric_names if is_value(n)]
-    names = [n for n in names if n not in shown(sides.task, names) and n != "versus_reference"]
+    names = [n for n in names if n not in shown(sides.task, names) and "_site_" not in n]
     if not names:
         return ""
     rows = [(metric(n).label, *(e.interval(n).text() for e in sides.entries)) for n in names]
