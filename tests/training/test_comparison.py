@@ -132,7 +132,7 @@ def test_a_difference_that_includes_zero_is_called_none() -> None:
         made.entry("kaplan_meier", 0.5), made.entry("clinical_cox", 0.6), made.entry("coxnet", 0.61, 0.01)
     )
     assert "the interval includes zero, so these patients show no difference" in page(even, [])
-    alone = made.sides(*baselines)
+    alone = made.sides(made.entry("kaplan_meier", 0.5), made.entry("clinical_cox", 0.6))
     assert "No other model reaches the clinical baseline." in page(alone, [])
     assert "No model but the trivial baseline has a value." in page(made.sides(made.entry("kaplan_meier", 0.5)), [])
 
