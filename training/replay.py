@@ -6,7 +6,7 @@ seeds, left-out sites, ablations and permutations are not.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,16 @@ from infra.errors import OncolakeError, UsageError
 from infra.lake import Lake
 from training.artefacts import predictions
 from training.definitions import changed_since
+from training.plan import Plan
 from training.rebuild import Rebuilt, rebuilt
 from training.run import Retrieve
 from training.task import Candidate
-from training.tracking import LoggedRun, Tracker
+from training.tracking import PREDICTIONS, LoggedRun, Tracker
 
 if TYPE_CHECKING:
-    from training.dataset import Dataset
-    from training.scoring import Floats
+    import pandas as pd
+
+    from training.flow.evaluator import Outcome, Work
 
 PREDICTION = "largest difference of a prediction"
 
@@ -92,8 +94,8 @@ def replay(lake: Lake, run_id: str, *, retrieve: Retrieve | None = None) -> Repl
     found = again.retrieved.digest
     checks: tuple[Check, ...] = ()
     if found == lineage.digest:
-        metrics, scores = _made_again(again, candidate)
-        checks = _checks(run, metrics, scores, predictions(Tracker(lake), run), candidate.replay_tolerance)
+        outcome = _made_again(again, candidate)
+        checks = _checks(run, outcome, predictions(Tracker(lake), run), candidate.replay_tolerance)
     else:
         notes.append("The training set is not the one of the run, so nothing was fitted.")
     return Replay(
@@ -138,44 +140,42 @@ def _code_since(run: LoggedRun) -> str:
     return "" if recorded == code_hash() else "The code of the training, or a model library, changed since."
 
 
-def _made_again(again: Rebuilt, candidate: Candidate) -> "tuple[Mapping[str, float], Floats]":
-    """Metrics and out-of-fold scores of the candidate, from the same folds and seed."""
+class _Once:
+    """Steps of an evaluation that leave nothing behind."""
+
+    def __call__(self, work: "Work") -> Any:
+        return work.do()
+
+    def all(self, works: "Sequence[Work]", jobs: int) -> list[Any]:
+        return [work.do() for work in works]
+
+
+def _made_again(again: Rebuilt, candidate: Candidate) -> "Outcome":
+    """What the candidate's run would hold, from the same folds and seed."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from training.dataset import assemble
-    from training.evaluate import evaluate, folds_of
+    from training.flow.kinds import evaluator_of
     from training.permutation import permuted
 
     params = again.run.params
-    n_folds, seed = int(params["folds"]), int(params["seed"])
-    dataset: Dataset = assemble(again.task, again.labels, again.retrieved)
+    plan = Plan("quick", folds=int(params["folds"]), seeds=(int(params["seed"]),))
+    dataset = assemble(again.task, again.labels, again.retrieved)
     if again.run.tags.get("is_permuted") == "true":
-        dataset = permuted(dataset, seed)
-    folds = folds_of(dataset, n_folds, seed)
-    reference = again.task.candidate(again.task.reference)
+        dataset = permuted(dataset, plan.seeds[0])
     with threadpool_limits(limits=1):
-        held = None if candidate.name == reference.name else evaluate(dataset, reference, folds, seed)
-        evaluation = evaluate(dataset, candidate, folds, seed, held)
-    estimates = dict(evaluation.estimates)
-    if evaluation.versus_reference is not None:
-        estimates["versus_reference"] = evaluation.versus_reference
-    metrics: dict[str, float] = {}
-    for name, e in estimates.items():
-        metrics |= {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
-        metrics |= {f"{name}_fold_mean": e.fold_mean, f"{name}_fold_sd": e.fold_sd}
-    return metrics, evaluation.predictions.score
+        return evaluator_of(dataset, plan, 1).evaluate(candidate, _Once())
 
 
-def _checks(
-    run: LoggedRun, metrics: Mapping[str, float], scores: "Floats", kept: Any, tolerance: float
-) -> tuple[Check, ...]:
+def _checks(run: LoggedRun, outcome: "Outcome", kept: "pd.DataFrame | None", tolerance: float) -> tuple[Check, ...]:
     found = [
         _check(name, run.metrics.get(name, math.nan), again, tolerance)
-        for name, again in metrics.items()
+        for name, again in outcome.metrics.items()
         if name in run.metrics or math.isfinite(again)
     ]
-    if kept is not None and len(kept) == len(scores):
-        apart = float(abs(kept["score"].to_numpy(float) - scores).max())
+    rows = outcome.tables.get(PREDICTIONS)
+    if kept is not None and rows is not None and "score" in rows and len(kept) == len(rows):
+        apart = float(abs(kept["score"].to_numpy(float) - rows["score"].to_numpy(float)).max())
         found.append(_check(PREDICTION, 0.0, apart, tolerance))
     return tuple(found)
 
