@@ -22,7 +22,7 @@ from features.tables import VIEWS
 from infra.lake import Lake
 from tests.features.gold_lake import day, story, write_gold
 from tests.features.servers import HOST, free_port, postgres_server, redis_server, running
-from tests.oncolake.schedule.chromium import chromium
+from tests.oncolake.chromium import chromium
 
 if TYPE_CHECKING:
     from feast import FeatureStore

@@ -181,7 +181,9 @@ def _sites(sides: SideBySide) -> str:
     rows: list[Row] = []
     for name in names:
         found = [(entry, site) for entry in asked for site in entry.sites if site.name == name]
-        size = next((f"{s.n_rows:,} rows, {s.n_positive or 0:,} with the outcome" for _, s in found if s.n_rows), "")
+        size = next(
+            (f"{s.n_patients:,} patients, {s.n_positive or 0:,} with the outcome" for _, s in found if s.n_patients), ""
+        )
         rows.append(charts.Row(name, Interval(NAN), "heading", size))
         rows += [charts.Row(f"   {e.label}", s.value, "plain" if e.is_reference else "model") for e, s in found]
     if not any(row.interval.is_known for row in rows):

@@ -107,10 +107,10 @@ def provenance(sides: SideBySide) -> str:
         "Runs": f"{runs}; the newest of {newest:%Y-%m-%d %H:%M} UTC",
     }
     words = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows.items() if text)
-    note = "`oncolake trace RUN` follows a run down to its files, `oncolake replay RUN` makes it again."
     return (
-        f'<section><h2>Where the numbers come from</h2><p class="note">{_e(note)}</p><dl class="asked">{words}</dl>'
-        "</section>"
+        f'<section><h2>Where the numbers come from</h2><p class="note"><code>oncolake trace RUN</code> follows a run '
+        "down to its files, <code>oncolake replay RUN</code> makes it again.</p>"
+        f'<dl class="asked">{words}</dl></section>'
     )
 
 
@@ -140,7 +140,7 @@ def _tags(entry: Entry, best: Entry | None) -> str:
     tags = ['<span class="tag">trivial baseline</span>'] if entry.is_baseline else []
     tags += ['<span class="tag">reference</span>'] if entry.is_reference else []
     tags += ['<span class="tag top">highest</span>'] if entry is best else []
-    return "".join(tags)
+    return "<br>" + "".join(tags) if tags else ""
 
 
 def _about(entry: Entry) -> str:

@@ -37,11 +37,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Site:
-    """A site that was left out of training and tested. n_rows, n_positive: None where the run does not say."""
+    """A site that was left out of training and tested. n_patients, n_positive: None where the run does not say."""
 
     name: str
     value: Interval
-    n_rows: int | None
+    n_patients: int | None
     n_positive: int | None
 
 
@@ -194,8 +194,8 @@ def _entry(task: Task, run: LoggedRun, children: Iterable[LoggedRun], *, is_one:
         Site(
             child.tags.get("site", "unnamed"),
             Interval.of(child.metrics, primary),
-            _count({**child.params, **child.metrics}, "n_rows"),
-            _count({**child.params, **child.metrics}, "n_positive"),
+            _count(child.params, "n_patients"),
+            _count(child.params, "n_positive"),
         )
         for child in found
         if child.tags.get("level") == "site"

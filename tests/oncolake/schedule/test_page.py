@@ -16,7 +16,7 @@ import pytest
 
 from infra.lake import Lake
 from tests.ingestion.lakes import KEY, decoded, rows, wide
-from tests.oncolake.schedule.chromium import chromium
+from tests.oncolake.chromium import chromium
 from tests.oncolake.schedule.places import land
 
 pytest.importorskip("dagster_webserver")

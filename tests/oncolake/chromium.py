@@ -57,6 +57,22 @@ class Page:
         answer = self._call("Runtime.evaluate", expression=find)
         assert "exceptionDetails" not in answer, f"nothing reads {text!r}"
 
+    def run(self, program: str) -> Any:
+        """What a piece of JavaScript gives."""
+        answer = self._call("Runtime.evaluate", expression=program, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def settled(self, seconds: float = 30) -> None:
+        """Waits until two looks at the page, a second apart, show the same."""
+        end, before = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
+            time.sleep(1)
+            now = str(self._call("Page.captureScreenshot", format="png")["data"])
+            if now == before:
+                return
+            before = now
+
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
