@@ -1,6 +1,6 @@
 """Pictures for the README, of a real lake: `python -m tests.screenshots LAKE [TASK]` writes them to docs/images.
 
-mlflow-comparison.png: the runs of a task side by side in MLflow. comparison-page.png: the top of the page that
+mlflow-comparison.png: the runs of a task side by side in MLflow. comparison-page.png: a part of the page that
 `oncolake runs compare TASK --html` writes.
 """
 
@@ -32,6 +32,7 @@ def main(place: str, task: str = "overall_survival") -> None:
             page.picture(IMAGES / "mlflow-comparison.png")
             page.open(written.as_uri())
             page.until("The models")
+            page.run("document.querySelectorAll('h2')[1].scrollIntoView()")
             page.picture(IMAGES / "comparison-page.png")
     for name in ("mlflow-comparison.png", "comparison-page.png"):
         size = (IMAGES / name).stat().st_size

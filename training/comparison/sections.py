@@ -30,7 +30,7 @@ def in_short(sides: SideBySide) -> list[str]:
             f"patients: {best.difference.text(signed=True)}; {verdict}."
         )
     if not math.isnan(best.permutation_p):
-        said.append(f"With permuted labels as much is found by chance with p = {best.permutation_p:.3f}.")
+        said.append(f"Permutation test: p = {best.permutation_p:.3f}, how often permuted labels do as well.")
     elif of.chance is not None and best.primary.has_limits and best.primary.low <= of.chance:
         said.append("Its own interval includes what a model without skill reaches.")
     return said
