@@ -73,12 +73,21 @@ _METRICS = {
     "stability_ari": Metric("stability (adjusted Rand index)", chance=0.0),
     "silhouette": Metric("silhouette"),
     "n_groups": Metric("groups"),
-    "logrank_p": Metric("log-rank p", lower_is_better=True),
+    "smallest_group_share": Metric("share in the smallest group"),
+    "structure_p": Metric("p of one group", lower_is_better=True),
+    "logrank_permutation_p": Metric("log-rank p, permuted", lower_is_better=True),
 }
 _SHOWN = {
     "survival": ("uno_c", "harrell_c", "auc_12m", "ibs", "ici_12m"),
     "classes": ("auroc", "auprc", "brier", "ece", "calibration_slope"),
-    "profiles": ("stability_ari", "silhouette", "n_groups", "smallest_group_share", "logrank_p"),
+    "profiles": (
+        "stability_ari",
+        "structure_p",
+        "silhouette",
+        "n_groups",
+        "smallest_group_share",
+        "logrank_permutation_p",
+    ),
 }
 _ALARMS = (
     "auroc_gray_zone",

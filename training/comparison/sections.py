@@ -66,6 +66,7 @@ def models_table(sides: SideBySide) -> str:
     heads += ["SD over seeds"] if has_seeds else []
     heads += ["permutation p"] if has_p else []
     top = "".join(f'<th scope="col"{"" if i == 0 else NUMBER}>{_e(h)}</th>' for i, h in enumerate(heads))
+    what = "Values" if task.kind == "profiles" else "Out-of-fold values"
     body = ""
     for entry in sides.entries:
         cells = [_two(entry.interval(n).text()) for n in names]
@@ -77,7 +78,7 @@ def models_table(sides: SideBySide) -> str:
         about = "" if entry.is_permuted else _tags(entry, best) + _about(entry)
         body += f'{opened}<th scope="row">{_e(entry.label)}{about}</th>{row}</tr>'
     return (
-        '<section><h2>The models</h2><p class="note">Out-of-fold values with 95 % intervals over patients. The trivial '
+        f'<section><h2>The models</h2><p class="note">{what} with 95 % intervals over patients. The trivial '
         "baseline and the reference come first, then the others by the first column.</p>"
         f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div></section>'
     )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SHORT = 8
 DIFFERENCE = "versus_reference"
 TO_FULL = "difference_to_full"
-P_VALUES = ("permutation_p", "p_permutation", "structure_p")
-"""How often permuted labels do as well (profiles: data that are one group), by whichever name a run has it."""
+PERMUTATION_P = "permutation_p"
+"""How often permuted labels do as well; the best model of a training has it."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class Entry:
 
     @property
     def permutation_p(self) -> float:
-        named = (*P_VALUES, f"{self.primary_metric}_permutation_p")
-        return next((self.run.metrics[n] for n in named if n in self.run.metrics), NAN)
+        return self.run.metrics.get(PERMUTATION_P, NAN)
 
     def interval(self, name: str) -> Interval:
         return Interval.of(self.run.metrics, name)
