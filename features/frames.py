@@ -52,6 +52,9 @@ def _bytes_of(column: Column) -> bytes:
 
 
 def _json_of(value: object) -> object:
+    if isinstance(value, np.datetime64):
+        # Whatever the resolution: arrays of times come in that of whoever made them.
+        return None if np.isnat(value) else str(value.astype("datetime64[us]"))
     if isinstance(value, np.ndarray | list | tuple):
         return [_json_of(v) for v in value]
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):

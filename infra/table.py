@@ -12,7 +12,16 @@ import pyarrow as pa
 from infra.checks import Check, NotBefore, NotNull
 
 ColumnType = Literal[
-    "string", "double", "int", "bigint", "boolean", "timestamp", "date", "array<double>", "array<string>"
+    "string",
+    "double",
+    "int",
+    "bigint",
+    "boolean",
+    "timestamp",
+    "date",
+    "array<double>",
+    "array<string>",
+    "array<timestamp>",
 ]
 """Spark SQL names of the types that tables may use. Timestamps are UTC in microseconds (years past 2262)."""
 
@@ -26,6 +35,7 @@ _ARROW: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "array<double>": pa.list_(pa.float64()),
     "array<string>": pa.list_(pa.string()),
+    "array<timestamp>": pa.list_(pa.timestamp("us", tz="UTC")),
 }
 
 

@@ -20,12 +20,14 @@ from features.instants import from_microseconds, to_microseconds
 from infra.errors import UsageError
 from infra.table import ColumnType
 
-Value: TypeAlias = float | int | bool | str | datetime | list[float | None] | list[str | None] | None
+Value: TypeAlias = (
+    float | int | bool | str | datetime | list[float | None] | list[str | None] | list[datetime | None] | None
+)
 
 _STAMP = struct.Struct("<qq8s16s")
 _LENGTH = struct.Struct("<I")
 _FIXED: dict[ColumnType, str] = {"double": "d", "int": "q", "bigint": "q", "boolean": "?", "timestamp": "q"}
-_VARIABLE: tuple[ColumnType, ...] = ("string", "array<double>", "array<string>")
+_VARIABLE: tuple[ColumnType, ...] = ("string", "array<double>", "array<string>", "array<timestamp>")
 _STRING = 2  # Feast's number of the type; its keys name the types of their parts.
 
 
@@ -129,7 +131,7 @@ class Packing:
             for i in self._variable_at:
                 (length,) = _LENGTH.unpack_from(body, at)
                 at += _LENGTH.size
-                values[i] = _read_variable(body[at : at + length]) if length else None
+                values[i] = _read_variable(body[at : at + length], self.features[i][1]) if length else None
                 at += length
         for i in self._times_at:
             at_time = values[i]
@@ -153,23 +155,32 @@ def _plain(column: pa.ChunkedArray, kind: ColumnType) -> list[Value]:
         # Through whole numbers: years past 2262 and any unit come out as they are.
         whole = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
         return [None if value is None else from_microseconds(value) for value in whole]
+    if kind == "array<timestamp>":
+        whole = column.cast(pa.list_(pa.timestamp("us", tz="UTC"))).cast(pa.list_(pa.int64())).to_pylist()
+        return [None if times is None else _times(times) for times in whole]
     values: list[Value] = column.to_pylist()
     return values
+
+
+def _times(microseconds: Iterable[int | None]) -> list[datetime | None]:
+    return [None if value is None else from_microseconds(value) for value in microseconds]
 
 
 def _variable(value: Value, kind: ColumnType) -> bytes:
     if kind == "array<double>" and isinstance(value, list) and None not in value:
         return b"f" + array("d", [float(v) for v in value if v is not None]).tobytes()
+    if kind == "array<timestamp>" and isinstance(value, list):
+        value = cast(list[float | None], [to_microseconds(v) if isinstance(v, datetime) else None for v in value])
     return b"j" + json.dumps(value, separators=(",", ":")).encode()
 
 
-def _read_variable(item: bytes) -> Value:
+def _read_variable(item: bytes, kind: ColumnType) -> Value:
     if item[:1] == b"f":
         numbers = array("d")
         numbers.frombytes(item[1:])
         return cast(list[float | None], numbers.tolist())
     value: Value = json.loads(item[1:])
-    return value
+    return _times(cast(list[int | None], value)) if kind == "array<timestamp>" else value
 
 
 def key_prefix(join_key: str) -> bytes:

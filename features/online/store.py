@@ -8,13 +8,13 @@ found, and an older row never replaces a newer one.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from feast import Entity, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import DoubleList, StringList
+from feast.protos.feast.types.Value_pb2 import DoubleList, Int64List, StringList
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.value_type import ValueType
@@ -167,6 +167,9 @@ def _proto(value: Value, kind: ColumnType) -> ValueProto:
         # Feast's lists hold no null.
         if kind == "array<double>":
             return ValueProto(double_list_val=DoubleList(val=[float("nan") if v is None else float(v) for v in value]))
+        if kind == "array<timestamp>":
+            seconds = [0 if v is None else to_microseconds(cast(datetime, v)) // 1_000_000 for v in value]
+            return ValueProto(unix_timestamp_list_val=Int64List(val=seconds))
         return ValueProto(string_list_val=StringList(val=["" if v is None else str(v) for v in value]))
     field: dict[str, Any] = {_FIELDS[kind]: value}
     return ValueProto(**field)
@@ -178,6 +181,8 @@ def _plain(value: ValueProto | None) -> Value:
         return None
     if field == "unix_timestamp_val":
         return from_microseconds(value.unix_timestamp_val * 1_000_000)
+    if field == "unix_timestamp_list_val":
+        return [from_microseconds(seconds * 1_000_000) for seconds in value.unix_timestamp_list_val.val]
     plain: Value = list(getattr(value, field).val) if field.endswith("_list_val") else getattr(value, field)
     return plain
 

@@ -24,6 +24,7 @@ FEAST_TYPES: dict[ColumnType, FeastType] = {
     "timestamp": UnixTimestamp,
     "array<double>": Array(Float64),
     "array<string>": Array(String),
+    "array<timestamp>": Array(UnixTimestamp),
 }
 _ENTITIES = {
     "patient": "A patient, by the pseudonym that the lake gave.",

@@ -8,6 +8,7 @@ from features.tables import (
     exosome_summary,
     imaging_availability,
     imaging_measures,
+    measurement_history,
     mutated_genes,
     olink_profile,
     treatment_times,
@@ -27,6 +28,7 @@ VIEWS: dict[str, GoldView] = {
         mutated_genes.view,
         imaging_availability.view,
         imaging_measures.view,
+        measurement_history.view,
         treatment_times.view,
         vital_window.view,
     )

@@ -50,22 +50,7 @@ _SOURCES = (
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    results = silver["cytokine_result"].where(F.col("analyte").isin(*ANALYTES) & (F.col("platform") == PLATFORM))
-    facts = (
-        laboratory_facts(results, silver["specimen"], cytokine_result.key)
-        # After the versions are told apart: a correction may turn an unknown into a control.
-        .where("sample_type = 'unknown' AND unit = 'pg/mL'")
-        .select(
-            "patient_id",
-            "sample_id",
-            "analyte",
-            substituted_value().alias("value"),
-            F.col("operator").isin("<", ">").alias("is_censored"),
-            *FACT_COLUMNS,
-        )
-        .where("value IS NOT NULL")
-    )
-    wells = snapshots_since_treatment(facts, silver["treatment"])
+    wells = snapshots_since_treatment(well_facts(silver), silver["treatment"])
     # One map a snapshot, then its fields: far fewer aggregates than one for each feature.
     entry = F.when(F.col("analyte").isNotNull(), F.struct("analyte", F.struct(*_COURSE)))
     by_patient = (
@@ -81,6 +66,25 @@ def build(silver: Silver) -> DataFrame:
             for analyte in ANALYTES
             for suffix in _COURSE
         ),
+    )
+
+
+def well_facts(silver: Silver) -> DataFrame:
+    """Wells of unknown samples as facts: patient_id, sample_id, analyte, value (pg/mL), is_censored, FACT_COLUMNS."""
+    results = silver["cytokine_result"].where(F.col("analyte").isin(*ANALYTES) & (F.col("platform") == PLATFORM))
+    return (
+        laboratory_facts(results, silver["specimen"], cytokine_result.key)
+        # After the versions are told apart: a correction may turn an unknown into a control.
+        .where("sample_type = 'unknown' AND unit = 'pg/mL'")
+        .select(
+            "patient_id",
+            "sample_id",
+            "analyte",
+            substituted_value().alias("value"),
+            F.col("operator").isin("<", ">").alias("is_censored"),
+            *FACT_COLUMNS,
+        )
+        .where("value IS NOT NULL")
     )
 
 

@@ -32,12 +32,7 @@ _NAMED = ("region", "measure", "algorithm", "unit")
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    facts = (
-        measurement_facts(silver["imaging_measurement"], silver["imaging_series"], imaging_measurement.key)
-        .where("value IS NOT NULL")
-        .select("patient_id", "series_uid", *_NAMED, "value", *FACT_COLUMNS)
-    )
-    measured = snapshots_since_treatment(facts, silver["treatment"])
+    measured = snapshots_since_treatment(region_facts(silver), silver["treatment"])
     group = [*SNAPSHOT, *_NAMED]
     course = (
         with_baseline(_scans(measured), group)
@@ -49,7 +44,9 @@ def build(silver: Silver) -> DataFrame:
             distinct_files(),
         )
     )
-    entry = F.when(F.col("measure").isNotNull(), F.struct(_name().alias("name"), "baseline", "last", "change"))
+    entry = F.when(
+        F.col("measure").isNotNull(), F.struct(name_of_measure().alias("name"), "baseline", "last", "change")
+    )
     in_ml = F.create_map(*(F.lit(part) for pair in IN_ML.items() for part in pair))[F.col("unit")]
     last_ml = F.when(F.col("measure").isin(*VOLUMES), F.col("last") * in_ml)
     volume = F.when(last_ml.isNotNull(), F.struct(last_ml.alias("last"), (F.col("baseline") * in_ml).alias("baseline")))
@@ -74,7 +71,16 @@ def build(silver: Silver) -> DataFrame:
     )
 
 
-def _name() -> Column:
+def region_facts(silver: Silver) -> DataFrame:
+    """Measures of regions as facts: patient_id, series_uid, region, measure, algorithm, unit, value, FACT_COLUMNS."""
+    return (
+        measurement_facts(silver["imaging_measurement"], silver["imaging_series"], imaging_measurement.key)
+        .where("value IS NOT NULL")
+        .select("patient_id", "series_uid", *_NAMED, "value", *FACT_COLUMNS)
+    )
+
+
+def name_of_measure() -> Column:
     """What tells a measure from others: 'region: measure [unit] by algorithm'; what is not said is left out."""
     return F.concat_ws(
         "",

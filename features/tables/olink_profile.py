@@ -17,12 +17,7 @@ _SOURCES = ("cytokine_result.value", "specimen.collected_time", "treatment.start
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
     results = silver["cytokine_result"].where(F.col("platform").isin(*PLATFORMS))
-    facts = (
-        laboratory_facts(results, silver["specimen"], cytokine_result.key)
-        .where("sample_type = 'unknown' AND unit = '{NPX}' AND value IS NOT NULL")
-        .select("patient_id", "sample_id", "platform", "analyte", "value", *FACT_COLUMNS)
-    )
-    assays = snapshots_since_treatment(facts, silver["treatment"])
+    assays = snapshots_since_treatment(assay_facts(results, silver["specimen"]), silver["treatment"])
     # The platform is a group of its own: NPX of two platforms must never meet.
     group = [*SNAPSHOT, "platform", "analyte"]
     course = (
@@ -38,7 +33,7 @@ def build(silver: Silver) -> DataFrame:
     )
     protein = F.when(F.col("analyte").isNotNull(), F.struct("analyte", "baseline", "last", "change"))
     panels = (
-        _one_platform(course)
+        one_platform(course)
         .groupBy(*SNAPSHOT)
         .agg(
             F.array_sort(F.collect_list(protein)).alias("panel"),
@@ -60,6 +55,18 @@ def build(silver: Silver) -> DataFrame:
     )
 
 
+def assay_facts(results: DataFrame, specimen: DataFrame) -> DataFrame:
+    """Assays of unknown samples as facts: patient_id, sample_id, platform, analyte, value (NPX), FACT_COLUMNS.
+
+    results: rows of cytokine_result of these platforms.
+    """
+    return (
+        laboratory_facts(results, specimen, cytokine_result.key)
+        .where("sample_type = 'unknown' AND unit = '{NPX}' AND value IS NOT NULL")
+        .select("patient_id", "sample_id", "platform", "analyte", "value", *FACT_COLUMNS)
+    )
+
+
 def _samples(assays: DataFrame) -> DataFrame:
     """The same analyte of one sample on several panels: mean NPX."""
     return assays.groupBy(*SNAPSHOT, "first_fraction_time", "platform", "analyte", "sample_id").agg(
@@ -69,7 +76,7 @@ def _samples(assays: DataFrame) -> DataFrame:
     )
 
 
-def _one_platform(course: DataFrame) -> DataFrame:
+def one_platform(course: DataFrame) -> DataFrame:
     """Where a patient was measured on both platforms, the wider one (olink_explore) speaks."""
     chosen = F.min("platform").over(Window.partitionBy("patient_id", "known_time"))
     return course.withColumn("chosen", chosen).where("platform IS NULL OR platform = chosen").drop("chosen")
