@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -83,9 +82,9 @@ def _content(value: Any) -> bytes | None:
         return hashlib.sha256(value.encode()).digest()
     if isinstance(value, np.ndarray | list | tuple):
         items = np.asarray(value)
-        if items.dtype.kind == "M" or any(isinstance(item, datetime) for item in items[:1]):
-            # Microseconds UTC, with a zone or without, as Arrow, Parquet and pandas hand them over.
-            items = np.asarray(pd.to_datetime(items, utc=True).tz_localize(None), "datetime64[us]").astype(np.int64)
+        if items.dtype.kind == "M":
+            # Times of an array are UTC and have lost their zone; their resolution is that of whoever wrote them.
+            items = items.astype("datetime64[us]").astype(np.int64)
         if items.dtype.kind in "fiub":
             return hashlib.sha256((items.astype("<f8") + 0.0).tobytes()).digest()
         return hashlib.sha256(repr(items.tolist()).encode()).digest()

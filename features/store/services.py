@@ -61,6 +61,8 @@ _VITALS_V1: tuple[str, ...] = tuple(
     if "_arv_" not in f.name and f.name not in ("map_mean_1min_mmhg", "map_twa_lt65_1min_mmhg")
 )
 """What the view had when hypotension_v1 was made."""
+_VITALS_V2: tuple[str, ...] = tuple(f.name for f in VIEWS["vital_window"].features)
+"""With the variability of pressure, and the minute itself; `dbp_mmhg` is the last diastolic pressure."""
 
 _SCANS: dict[str, tuple[str, ...] | None] = {
     "imaging_measures": (
@@ -74,17 +76,27 @@ _SCANS: dict[str, tuple[str, ...] | None] = {
         "n_regions",
     )
 }
+_HISTORY: dict[str, tuple[str, ...] | None] = {
+    "measurement_history": ("measures", "modalities", "values", "observed_at")
+}
+_COURSE: dict[str, tuple[str, ...] | None] = {**_PATIENT, **_SCANS, **_HISTORY}
+"""A patient's course: what v1 served, the scans' measures, and every measurement by itself."""
 
 SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "overall_survival_v1": dict(_PATIENT),
     "treatment_response_v1": dict(_PATIENT),
-    "pseudoprogression_v1": {**_PATIENT, **_SCANS},
+    "overall_survival_v2": dict(_COURSE),
+    "treatment_response_v2": dict(_COURSE),
+    "recurrence_v1": dict(_COURSE),
+    "response_profiles_v1": dict(_COURSE),
+    "pseudoprogression_v1": dict(_COURSE),
     # Nothing that the laboratory found: what is asked is what the images tell.
     "mgmt_methylation_v1": {
         "clinical_profile": ("age_years", "is_female", "karnofsky"),
         "imaging_measures": ("measures", "baseline", "largest_volume_baseline_ml", "n_regions"),
     },
     "hypotension_v1": {"vital_window": _VITALS_V1},
+    "hypotension_v2": {"vital_window": _VITALS_V2},
 }
 """Service -> its feature views -> their features; None: all of them. A change of what is served makes a new name."""
 

@@ -1,7 +1,7 @@
 """Every measurement of a patient with its time: what a model reads that weighs measurements one by one.
 
-One element of the arrays is one measurement: a sample's cytokine, NPX, vesicles or burden, or a measure of a region of a
-scan. What the other views make of samples and scans (baseline, last value, change) is left to the model here.
+One element of the arrays is one measurement: a cytokine, NPX, vesicles or the burden of a sample, or a measure of a
+region of a scan. What the other views make of samples and scans (baseline, last value, change) is left to the model.
 """
 
 from functools import partial, reduce

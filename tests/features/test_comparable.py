@@ -36,6 +36,7 @@ def both(type_: ColumnType, dataset: Sequence[Any], gold: Sequence[Any]) -> tupl
         ("timestamp", [EARLY, LATE]),
         ("array<double>", [[1.0, float("nan")], [1.0, 2.0]]),
         ("array<string>", [["a", "b"], ["ab"]]),
+        ("array<timestamp>", [[EARLY, LATE], [LATE]]),
     ],
 )
 def test_the_same_content_is_the_same_number(type_: ColumnType, values: list[Any]) -> None:
@@ -43,6 +44,8 @@ def test_the_same_content_is_the_same_number(type_: ColumnType, values: list[Any
     dataset: Any = [one, other, None]
     if type_ == "timestamp":
         dataset = pd.Series(pd.array(dataset, dtype="datetime64[us, UTC]"))
+    if type_ == "array<timestamp>":
+        dataset = pa.array(dataset, arrow_type(type_)).to_pandas()
     a, b, left_out = both(type_, dataset, [None, other, one])
     assert not left_out
     assert np.isnan([a[2], b[0]]).all()

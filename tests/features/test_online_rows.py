@@ -33,6 +33,9 @@ _VALUES: dict[ColumnType, st.SearchStrategy[Any]] = {
     "timestamp": st.datetimes(datetime(1700, 1, 1), datetime(2400, 1, 1), timezones=st.just(UTC)),
     "array<double>": st.lists(st.none() | st.floats(), max_size=4),
     "array<string>": st.lists(st.none() | _TEXT, max_size=4),
+    "array<timestamp>": st.lists(
+        st.none() | st.datetimes(datetime(1700, 1, 1), datetime(2400, 1, 1), timezones=st.just(UTC)), max_size=4
+    ),
 }
 
 
