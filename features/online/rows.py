@@ -20,9 +20,8 @@ from features.instants import from_microseconds, to_microseconds
 from infra.errors import UsageError
 from infra.table import ColumnType
 
-Value: TypeAlias = (
-    float | int | bool | str | datetime | list[float | None] | list[str | None] | list[datetime | None] | None
-)
+Items: TypeAlias = list[float | None] | list[str | None] | list[datetime | None]
+Value: TypeAlias = float | int | bool | str | datetime | Items | None
 
 _STAMP = struct.Struct("<qq8s16s")
 _LENGTH = struct.Struct("<I")
@@ -168,10 +167,11 @@ def _times(microseconds: Iterable[int | None]) -> list[datetime | None]:
 
 def _variable(value: Value, kind: ColumnType) -> bytes:
     if kind == "array<double>" and isinstance(value, list) and None not in value:
-        return b"f" + array("d", [float(v) for v in value if v is not None]).tobytes()
-    if kind == "array<timestamp>" and isinstance(value, list):
-        value = cast(list[float | None], [to_microseconds(v) if isinstance(v, datetime) else None for v in value])
-    return b"j" + json.dumps(value, separators=(",", ":")).encode()
+        return b"f" + array("d", [float(v) for v in cast(list[float], value)]).tobytes()
+    plain: object = value
+    if kind == "array<timestamp>":
+        plain = [None if v is None else to_microseconds(v) for v in cast(list[datetime | None], value)]
+    return b"j" + json.dumps(plain, separators=(",", ":")).encode()
 
 
 def _read_variable(item: bytes, kind: ColumnType) -> Value:

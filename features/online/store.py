@@ -17,6 +17,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import DoubleList, Int64List, StringList
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.type_map import NULL_TIMESTAMP_INT_VALUE
 from feast.value_type import ValueType
 from pydantic import StrictStr
 
@@ -166,9 +167,11 @@ def _proto(value: Value, kind: ColumnType) -> ValueProto:
     if isinstance(value, list):
         # Feast's lists hold no null.
         if kind == "array<double>":
-            return ValueProto(double_list_val=DoubleList(val=[float("nan") if v is None else float(v) for v in value]))
+            numbers = [float("nan") if v is None else float(v) for v in cast(list[float | None], value)]
+            return ValueProto(double_list_val=DoubleList(val=numbers))
         if kind == "array<timestamp>":
-            seconds = [0 if v is None else to_microseconds(cast(datetime, v)) // 1_000_000 for v in value]
+            times = cast(list[datetime | None], value)
+            seconds = [NULL_TIMESTAMP_INT_VALUE if t is None else to_microseconds(t) // 1_000_000 for t in times]
             return ValueProto(unix_timestamp_list_val=Int64List(val=seconds))
         return ValueProto(string_list_val=StringList(val=["" if v is None else str(v) for v in value]))
     field: dict[str, Any] = {_FIELDS[kind]: value}
@@ -182,7 +185,11 @@ def _plain(value: ValueProto | None) -> Value:
     if field == "unix_timestamp_val":
         return from_microseconds(value.unix_timestamp_val * 1_000_000)
     if field == "unix_timestamp_list_val":
-        return [from_microseconds(seconds * 1_000_000) for seconds in value.unix_timestamp_list_val.val]
+        times: list[datetime | None] = [
+            None if seconds == NULL_TIMESTAMP_INT_VALUE else from_microseconds(seconds * 1_000_000)
+            for seconds in value.unix_timestamp_list_val.val
+        ]
+        return times
     plain: Value = list(getattr(value, field).val) if field.endswith("_list_val") else getattr(value, field)
     return plain
 

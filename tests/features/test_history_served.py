@@ -8,7 +8,7 @@ import pytest
 
 from features.leakage.check import check
 from features.retrieval import retrieve
-from features.store.repository import apply, get_online, materialize
+from features.store.repository import apply, get_online, materialize, open_store
 from features.store.services import SERVICES, served
 from features.tables import measurement_history
 from infra.lake import Lake
@@ -107,6 +107,26 @@ def test_online_it_is_the_same(lake: Lake, end: float, tmp_path: Path) -> None:
         offline[served(SERVICE)], labels["event_timestamp"]
     )
     assert HISTORY_COLUMNS[0] in model_columns(online[served(SERVICE)], labels["event_timestamp"])[0]
+
+
+@pytest.mark.parametrize("is_feast_s_own", [False, True])
+def test_times_come_through_feast(tmp_path: Path, is_feast_s_own: bool) -> None:
+    """Materialised by us or by Feast itself; in whole seconds, as Feast's protocol has them."""
+    built = Lake.at(tmp_path)
+    tokens = [(2.0, "cytokines", "IL6", 3.0), (10.5, "imaging", "lesion: Volume [mm3]", 500.0)]
+    row: dict[str, object] = {"patient_id": "a", "event_time": day(10.5), "known_time": day(11)}
+    write_gold(built, HISTORY, row | arrays(tokens) | {"file_ids": ["x"]})
+    apply(built)
+    store = open_store(built)
+    if is_feast_s_own:
+        store.materialize(start_date=day(-1), end_date=day(15), feature_views=[HISTORY])
+    else:
+        materialize(built, day(15))
+    asked = [f"{HISTORY}:{name}" for name in ("values", "modalities", "observed_at")]
+    got = store.get_online_features(features=asked, entity_rows=[{"patient_id": p} for p in ("a", "nobody")]).to_dict()
+    assert got["observed_at"] == [[day(2), day(10.5)], None]
+    assert got["values"] == [[3.0, 500.0], None]
+    assert got["modalities"] == [["cytokines", "imaging"], None]
 
 
 def test_the_leakage_test_knows_arrays_of_times(lake: Lake, tmp_path: Path) -> None:
