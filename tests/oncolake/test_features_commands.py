@@ -11,6 +11,7 @@ import pytest
 
 from features.datasets import Provenance, write
 from features.frames import digest
+from features.store.services import SERVICES, join_key
 from features.tables import VIEWS
 from infra.lake import Lake
 from oncolake import show
