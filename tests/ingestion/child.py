@@ -10,8 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+
 from infra import delta
 from infra.lake import Lake
+from infra.locks import writing
 from infra.settings import Settings
 from infra.spark import build_session
 from infra.table import Table
@@ -94,15 +97,40 @@ def ingest_until(lake: str, source: str, point: str, *landings: str) -> None:
     os._exit(0)
 
 
-def append_often(lake: str, table: str, times: str, name: str, lock: str) -> None:
-    """Commits of one row each to one table, with our lock or without any."""
-    if lock == "unlocked":
-        delta.writing = lambda *_: nullcontext()  # type: ignore[assignment]
+def append_often(lake: str, table: str, times: str, name: str) -> None:
+    """Commits of one row each to one table."""
     session = build_session(settings())
     for i in range(int(times)):
         frame = session.sql(f"select '{name}-{i}' as row")
         delta.append(Lake.at(lake), frame, table, f"{name}:{i}")
 
 
+def claim_versions(lake: str, table: str, times: str, name: str, lock: str) -> None:
+    """Writes the log entry of each version in turn through Delta's own log store, and notes which it was let write.
+
+    One process of several does the same at once: a version is one process's, or a commit is lost.
+    """
+    session = build_session(settings())
+    jvm, where = session._jvm, Lake.at(lake)
+    conf = session._jsparkSession.sessionState().newHadoopConf()
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, table)
+    entries = jvm.java.util.Collections.singletonList(f'{{"commitInfo":{{"process":"{name}"}}}}')
+    won = []
+    Path(table, f"{name}.ready").touch()
+    while len(list(Path(table).glob("*.ready"))) < 2:
+        time.sleep(0.001)
+    for version in range(int(times)):
+        target = jvm.org.apache.hadoop.fs.Path(f"{table}/_delta_log/{version:020d}.json")
+        actions = jvm.scala.jdk.javaapi.CollectionConverters.asScala(entries.iterator())
+        try:
+            with writing(where, table) if lock == "locked" else nullcontext():
+                log.store().write(target, actions, False, conf)
+            won.append(version)
+        except Py4JJavaError as error:
+            if "FileAlreadyExists" not in error.java_exception.toString():
+                raise
+    Path(table, f"{name}.won").write_text(" ".join(map(str, won)))
+
+
 if __name__ == "__main__":
-    {"ingest": ingest_until, "append": append_often}[sys.argv[1]](*sys.argv[2:])
+    {"ingest": ingest_until, "append": append_often, "claim": claim_versions}[sys.argv[1]](*sys.argv[2:])

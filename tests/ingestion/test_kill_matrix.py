@@ -106,16 +106,29 @@ def test_four_processes_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
 @slow
 @pytest.mark.fire
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("lock", ["locked", "unlocked"])
-def test_commits_of_four_processes_are_kept_by_the_lock_and_lost_without(lock: str, tmp_path: Path) -> None:
-    """The loss is Delta's own on a local disk: two JVMs may both rename a commit into the same place."""
+def test_commits_of_four_processes_are_all_kept(tmp_path: Path) -> None:
     lake, table = Lake.at(tmp_path / "lake"), str(tmp_path / "lake" / "silver" / "t")
     times = 25
     delta.create(lake, table, pa.schema([("row", pa.string())]), {}, "Rows of several processes.")
-    finish([child("append", lake.root, table, times, f"p{i}", lock) for i in range(4)])
+    finish([child("append", lake.root, table, times, f"p{i}") for i in range(4)])
     found = deltalake.DeltaTable(table).to_pyarrow_table()["row"].to_pylist()
-    assert len(found) == len(set(found))
-    if lock == "locked":
-        assert len(found) == 4 * times
-    else:
-        assert len(found) < 4 * times
+    assert len(found) == len(set(found)) == 4 * times
+
+
+@slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lock", ["locked", "unlocked"])
+def test_a_version_is_one_processs_with_the_lock_and_may_be_two_processes_without(lock: str, tmp_path: Path) -> None:
+    """The loss is Delta's own on a local disk: two JVMs may both rename their commit into the same place.
+
+    Two processes write the same versions through Delta's log store, so often that its gap between "exists" and
+    "rename" is met. Where both were let write one version, the later file has taken the place of the earlier.
+    """
+    lake, table = Lake.at(tmp_path / "lake"), tmp_path / "lake" / "silver" / "t"
+    times = 4_000
+    (table / "_delta_log").mkdir(parents=True)
+    finish([child("claim", lake.root, table, times, f"p{i}", lock) for i in range(2)])
+    won = [set(map(int, (table / f"p{i}.won").read_text().split())) for i in range(2)]
+    assert won[0] | won[1] == set(range(times))
+    lost = len(won[0] & won[1])
+    assert lost == 0 if lock == "locked" else lost > 0
