@@ -1,11 +1,12 @@
 """Survival models. Each has `predict` (a risk: higher dies earlier) and `predict_survival_function`."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sksurv.ensemble import RandomSurvivalForest
+from sksurv.ensemble import GradientBoostingSurvivalAnalysis, RandomSurvivalForest
 from sksurv.functions import StepFunction
 from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
 from sksurv.nonparametric import kaplan_meier_estimator
@@ -72,6 +73,49 @@ def survival_forest(features: object, seed: int) -> Any:
     return prepared(
         RandomSurvivalForest(n_estimators=150, max_features=0.3, min_samples_leaf=8, random_state=seed, n_jobs=1)
     )
+
+
+def boosted_survival(features: object, seed: int) -> Any:
+    """Gradient boosting of the Cox partial likelihood over stumps and small trees (Friedman 2001; Ridgeway 1999)."""
+    return prepared(
+        GradientBoostingSurvivalAnalysis(
+            n_estimators=100,
+            learning_rate=0.1,
+            max_depth=2,
+            subsample=0.5,
+            max_features=0.3,
+            min_samples_leaf=5,
+            random_state=seed,
+        )
+    )
+
+
+def aalen_johansen(features: object, seed: int) -> Any:
+    """The trivial baseline where events compete."""
+    from training.models.competing import AalenJohansen
+
+    return AalenJohansen()
+
+
+INNER = {
+    "ridge_cox": "training.models.survival",
+    "coxnet": "training.models.survival",
+    "survival_forest": "training.models.survival",
+    "boosted_survival": "training.models.survival",
+    "late_fusion_survival": "training.models.fusion",
+    "attention_survival": "training.models.attention",
+}
+"""Builders that `cause_specific` fits to each cause, and where they are."""
+
+
+def cause_specific(features: object, seed: int, *, inner: str = "coxnet", **settings: object) -> Any:
+    """A model of `inner` for the event and one for the competing event; for targets with the field `competing`.
+
+    inner: a name of INNER. settings: handed to its builder. A grid names parameters as `estimator__<name>`.
+    """
+    from training.models.competing import CauseSpecific
+
+    return CauseSpecific(getattr(import_module(INNER[inner]), inner)(features, seed, **settings))
 
 
 def survival_at(model: Any, features: object, times: Floats) -> Floats:
