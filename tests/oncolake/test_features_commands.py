@@ -103,7 +103,8 @@ def test_list_shows_every_view_and_what_is_built(run: Any, lake: Lake) -> None:
     clinical = by_name["clinical_profile"]
     assert (clinical["rows"], clinical["version"], clinical["modality"]) == (2 * N, 0, "clinical")
     assert clinical["known_until"] == day(31).isoformat()
-    assert clinical["features"][2]["services"] == ["overall_survival_v1", "treatment_response_v1"]
+    # Karnofsky status, which every service of patients has.
+    assert clinical["features"][2]["services"] == [s for s in SERVICES if join_key(s) == "patient_id"]
     assert by_name["burden"]["rows"] is None
 
 
