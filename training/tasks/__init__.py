@@ -6,6 +6,7 @@ from training.tasks import (
     mgmt_methylation,
     overall_survival,
     pseudoprogression,
+    recurrence,
     response_profiles,
     treatment_response,
 )
@@ -14,6 +15,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         overall_survival.task,
+        recurrence.task,
         treatment_response.task,
         pseudoprogression.task,
         mgmt_methylation.task,

@@ -1,5 +1,7 @@
 """Models that compete in several tasks: the trivial baseline first, then the clinic alone, then all that is known."""
 
+from dataclasses import replace
+
 from training.task import Candidate, late
 from training.tasks.clinical import clinical_only
 
@@ -34,6 +36,32 @@ def survival_candidates() -> tuple[Candidate, ...]:
             },
         ),
         Candidate("survival_forest", "Random survival forest on all features.", late(SURVIVAL, "survival_forest")),
+        Candidate(
+            "boosting", "Gradient boosting of the Cox model on all features.", late(SURVIVAL, "boosted_survival")
+        ),
+    )
+
+
+def cause_specific_candidates() -> tuple[Candidate, ...]:
+    """For the time to an event that another may forestall: a model of each cause, and one incidence from both."""
+    inner = {"clinical_cox": "ridge_cox", "boosting": "boosted_survival"}
+    baseline, *others = survival_candidates()
+    return (
+        replace(
+            baseline,
+            name="aalen_johansen",
+            description="One cumulative incidence for everyone.",
+            build=late(SURVIVAL, "aalen_johansen"),
+        ),
+        *(
+            replace(
+                c,
+                description=f"{c.description[:-1]}, one model for each cause.",
+                build=late(SURVIVAL, "cause_specific", inner=inner.get(c.name, c.name)),
+                grid={f"estimator__{name}": choices for name, choices in c.grid.items()},
+            )
+            for c in others
+        ),
     )
 
 
@@ -67,8 +95,3 @@ def class_candidates(baseline: str, clinical: str = CLINICAL) -> tuple[Candidate
             },
         ),
     )
-
-
-def cause_specific_candidates() -> tuple[Candidate, ...]:
-    """For the time to an event that another may forestall: each cause has its own model."""
-    return survival_candidates()

@@ -18,6 +18,7 @@ def columns_of(task: Task) -> list[str]:
 def test_the_tasks_there_are() -> None:
     assert list(TASKS) == [
         "overall_survival",
+        "recurrence",
         "treatment_response",
         "pseudoprogression",
         "mgmt_methylation",
