@@ -7,6 +7,7 @@ from training.tasks.clinical import clinical_only
 
 SURVIVAL = "training.models.survival"
 CLASSES = "training.models.classes"
+FUSION = "training.models.fusion"
 CLINICAL = "age, Karnofsky status and MGMT"
 
 
@@ -39,12 +40,17 @@ def survival_candidates() -> tuple[Candidate, ...]:
         Candidate(
             "boosting", "Gradient boosting of the Cox model on all features.", late(SURVIVAL, "boosted_survival")
         ),
+        Candidate(
+            "late_fusion",
+            "A Cox elastic net for each modality, weighed by stacking.",
+            late(FUSION, "late_fusion_survival"),
+        ),
     )
 
 
 def cause_specific_candidates() -> tuple[Candidate, ...]:
     """For the time to an event that another may forestall: a model of each cause, and one incidence from both."""
-    inner = {"clinical_cox": "ridge_cox", "boosting": "boosted_survival"}
+    inner = {"clinical_cox": "ridge_cox", "boosting": "boosted_survival", "late_fusion": "late_fusion_survival"}
     baseline, *others = survival_candidates()
     return (
         replace(
@@ -93,5 +99,10 @@ def class_candidates(baseline: str, clinical: str = CLINICAL) -> tuple[Candidate
             grid={
                 "model__learning_rate": (0.03, 0.1),
             },
+        ),
+        Candidate(
+            "late_fusion",
+            "A logistic regression for each modality, weighed by stacking.",
+            late(FUSION, "late_fusion_classes"),
         ),
     )

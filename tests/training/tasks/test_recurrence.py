@@ -23,6 +23,7 @@ def labels_of(tmp_path: Path, outcomes: list[dict[str, Any]], patients: str = "a
 
 def rows(labels: Labels) -> list[tuple[float, str]]:
     """(days from the landmark, what happened) of each patient."""
+    assert not (labels.frame[IS_EVENT] & labels.frame[COMPETING]).any()
     return [
         (time, PROGRESSED if event else DIED if competing else CENSORED)
         for time, event, competing in labels.frame[[TIME_DAYS, IS_EVENT, COMPETING]].itertuples(index=False, name=None)

@@ -197,8 +197,8 @@ def test_mgmt_is_predicted_a_week_after_the_last_scan_before_radiotherapy(tmp_pa
         + [series("untreated", d) for d in (10, 200)]
         + [series("late", 5), series("grey", -6)],
         biomarker=[
-            mgmt("a", "unmethylated", -300),
             mgmt("a", "methylated"),
+            mgmt("a", "unmethylated", -300),
             mgmt("a", "grey", -10),
             mgmt("b", "methylated"),
             mgmt("b", "unmethylated", known_time=LATER),
