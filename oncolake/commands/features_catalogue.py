@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from features.catalogue import Described, Listed
 
 
+_ARRAYS = {"array<double>": "array of numbers", "array<string>": "array of texts", "array<timestamp>": "array of times"}
+
+
 def register(features: typer.Typer) -> None:
     features.command(name="list")(list_)
     features.command()(describe)
@@ -100,7 +103,7 @@ def _print_view(found: "Described") -> None:
         rows.append(
             (f.name, f.unit, "" if shape is None else f"{shape.missing:.0%}",
              _number(shape.quantiles[2]) if shape and shape.quantiles else "",
-             bars(shape.histogram) if shape and shape.histogram else "")
+             bars(shape.histogram) if shape and shape.histogram else _ARRAYS.get(f.type, ""))
         )  # fmt: skip
     header = ("feature", "unit", "missing", "median", "5 % to 95 %")
     show.print_table("Features", header, rows, right=(2, 3), whole=(0, 4))
@@ -112,6 +115,7 @@ def _print_feature(found: "Described") -> None:
 
     (feature,) = found.features
     rows: list[tuple[str, object]] = [
+        ("type", _ARRAYS.get(feature.type, feature.type)),
         ("unit", feature.unit or "none"),
         ("definition", feature.definition),
         ("drawn from", ", ".join(feature.sources)),

@@ -167,6 +167,16 @@ def test_describe_a_view_and_a_feature(run: Any, lake: Lake) -> None:
     assert feature["distribution"]["missing"] == 0
 
 
+def test_describe_says_what_is_an_array(run: Any, lake: Lake) -> None:
+    code, out, _ = run("describe", "measurement_history", "--lake", lake.root)
+    assert code == 0
+    arrays = {line.split()[1]: line for line in out.splitlines() if "array of" in line}
+    for name, kind in (("measures", "texts"), ("values", "numbers"), ("observed_at", "times")):
+        assert f"array of {kind}" in arrays[name]
+    code, out, _ = run("describe", "measurement_history.observed_at", "--lake", lake.root)
+    assert "array of times" in out
+
+
 def test_describe_needs_no_data(run: Any, tmp_path: Path) -> None:
     for name in ("vital_window", "burden.is_hypermutated"):
         code, out, _ = run("describe", name, "--lake", tmp_path / "none")
