@@ -1,5 +1,6 @@
 """The history of measurements from gold to a model's columns: as of label times, online, and under the leakage test."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from features.leakage.check import check
 from features.retrieval import retrieve
 from features.store.repository import apply, get_online, materialize, open_store
-from features.store.services import SERVICES, served
+from features.store.services import SERVICES, join_key, served
 from features.tables import measurement_history
 from infra.lake import Lake
 from tests.features.gold_lake import day, story, write_gold
@@ -150,6 +151,20 @@ def test_the_leakage_test_knows_arrays_of_times(lake: Lake, tmp_path: Path) -> N
     moved = frame.copy()
     moved.at[1, OBSERVED_AT] = moved.at[1, OBSERVED_AT] + np.timedelta64(1, "us")
     assert [(f["row"], f["feature"]) for f in check(lake, moved).findings.to_dict("records")] == [(1, "observed_at")]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_leakage_test_takes_every_service(lake: Lake, service: str) -> None:
+    if join_key(service) == "case_id":
+        entities, times = ["op", "op", "gone", "op"], [day(0) + timedelta(minutes=m) for m in (3, 4, 5, 12)]
+    else:
+        entities, times = ["a", "b", "c", "a"], [day(n) for n in (3, 12, 20, 25)]
+    labels = pd.DataFrame({join_key(service): entities, "event_timestamp": pd.to_datetime(times, utc=True)})
+    frame = retrieve(lake, service, labels.assign(label=[True, False, True, False])).frame
+    report = check(lake, frame)
+    assert report.is_clean
+    assert report.n_values == 4 * len(served(service))
+    assert frame[served(service)].notna().any().any()
 
 
 def test_modalities_are_those_of_training() -> None:
