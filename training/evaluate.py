@@ -1,6 +1,6 @@
 """Evaluates a candidate honestly: nested cross-validation by patient, spread over folds, intervals over patients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -79,15 +79,18 @@ def evaluate(
     fold_names: Sequence[str] = (),
     n_samples: int | None = None,
     jobs: int = 1,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Out-of-fold predictions of a candidate with every metric of the task.
 
     Everything that is learned (imputation, scaling, hyper-parameters) is learned from a fold's training rows.
     reference: an evaluation on the same folds and with the same seed, for the paired difference. fold_names: default
     their numbers. n_samples: bootstrap samples; 0 for no intervals; default 500, or 200 where rows are thousands.
-    jobs: processes for the folds, used where that pays. Raises UsageError on folds that share a patient.
+    jobs: processes for the folds, used where that pays. tell: called with (folds done, in all).
+
+    Raises UsageError on folds that share a patient.
     """
-    fitted, predictions = out_of_fold(dataset, candidate, folds, seed, jobs=jobs)
+    fitted, predictions = out_of_fold(dataset, candidate, folds, seed, jobs=jobs, tell=tell)
     score = scorer(dataset, predictions)
     primary = dataset.task.primary_metric
     samples = _samples(dataset, score, _n_samples(dataset) if n_samples is None else n_samples, seed)
@@ -110,7 +113,13 @@ def evaluate(
 
 
 def out_of_fold(
-    dataset: Dataset, candidate: Candidate, folds: Sequence[Fold], seed: int, *, jobs: int = 1
+    dataset: Dataset,
+    candidate: Candidate,
+    folds: Sequence[Fold],
+    seed: int,
+    *,
+    jobs: int = 1,
+    tell: Callable[[int, int], None] | None = None,
 ) -> tuple[list[tuple[Any, dict[str, object]]], Predictions]:
     """(model and chosen hyper-parameters of each fold, predictions of every row by the model that never saw it)."""
     check_folds(folds, dataset.groups)
@@ -122,6 +131,8 @@ def out_of_fold(
     for fold, (model, chosen, scores, survival) in zip(folds, each(work, jobs), strict=True):
         fitted.append((model, chosen))
         score[fold.test], curves[fold.test] = scores, survival
+        if tell is not None:
+            tell(len(fitted), len(folds))
     return fitted, Predictions(fold_numbers(folds, n), score, curves, times)
 
 

@@ -73,6 +73,10 @@ class Step(Protocol):
         """The results of pieces that do not need each other, in order; over processes where that pays."""
         ...
 
+    def part(self, what: str, done: int, total: int) -> None:
+        """Tells how far the piece under way is, from within this process: ('fold', 2, 5)."""
+        ...
+
 
 class Evaluator(Protocol):
     """One training of one task: made with a dataset, a plan and a number of jobs; nothing of it knows MLflow."""

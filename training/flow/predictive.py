@@ -1,6 +1,6 @@
 """Evaluates tasks that predict an outcome: survival and classes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -66,7 +66,7 @@ class PredictiveEvaluator:
         return len(self.plan.seeds) + (not self.no_sites) + len(self._parts(candidate))
 
     def evaluate(self, candidate: Candidate, step: Step) -> Outcome:
-        whole = step(Work("folds", partial(self._whole, candidate), self._fold_children))
+        whole = step(Work("folds", partial(self._whole, candidate, partial(step.part, "fold")), self._fold_children))
         seeds, parts = self.plan.seeds[1:], self._parts(candidate)
         works = [self._seed_work(candidate, seed) for seed in seeds]
         works += [] if self.no_sites else [self._site_work(candidate)]
@@ -120,11 +120,11 @@ class PredictiveEvaluator:
             self._references[seed] = found
         return self._references[seed]
 
-    def _whole(self, candidate: Candidate) -> Evaluation:
+    def _whole(self, candidate: Candidate, tell: Callable[[int, int], None]) -> Evaluation:
         reference = self._reference(self.seed)
         if candidate.name == self.task.reference:
             return reference
-        return evaluate(self.dataset, candidate, self.folds, self.seed, reference, jobs=self.jobs)
+        return evaluate(self.dataset, candidate, self.folds, self.seed, reference, jobs=self.jobs, tell=tell)
 
     def _fold_children(self, whole: Evaluation) -> list[Child]:
         # With several seeds the first one stands among them, so that charts show all of them side by side.

@@ -43,5 +43,8 @@ class RecordedSteps:
             results.append(result)
         return results
 
+    def part(self, what: str, done: int, total: int) -> None:
+        self.countdown.say(f"{self.recorder.tags['model']}, {what} {done} of {total} done")
+
     def _say(self, work: Work) -> None:
         self.countdown.say(f"{self.recorder.tags['model']}, {work.key}")
