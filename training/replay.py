@@ -149,6 +149,9 @@ class _Once:
     def all(self, works: "Sequence[Work]", jobs: int) -> list[Any]:
         return [work.do() for work in works]
 
+    def part(self, what: str, done: int, total: int) -> None:
+        return None
+
 
 def _made_again(again: Rebuilt, candidate: Candidate) -> "Outcome":
     """What the candidate's run would hold, from the same folds and seed."""

@@ -21,7 +21,7 @@ KEY = "5a" * 32
 COMMANDS = (
     "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
     "features build", "features apply", "features materialize", "features get", "features list", "features describe",
-    "features check", "features drift", "features audit", "train", "runs", "runs compare",
+    "features check", "features drift", "features audit", "train", "runs", "runs compare", "impact", "replay",
     "trace", "pseudonym", "ui", "maintain", "schedule",
 )  # fmt: skip
 

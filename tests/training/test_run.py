@@ -46,7 +46,7 @@ def response(lake: Lake) -> dict[str, RunSummary]:
 
 
 def test_the_planted_effect_is_found_and_the_baseline_is_chance(survival: dict[str, RunSummary]) -> None:
-    assert list(survival) == ["kaplan_meier", "clinical_cox", "coxnet", "survival_forest"]
+    assert list(survival)[:4] == ["kaplan_meier", "clinical_cox", "coxnet", "survival_forest"]
     assert survival["kaplan_meier"].metrics["uno_c"] == 0.5
     for model in ("coxnet", "survival_forest"):
         metrics = survival[model].metrics
