@@ -71,7 +71,7 @@ class Training:
             steps = RecordedSteps.of(recorder, countdown)
             outcome = self.evaluator.evaluate(candidate, steps)
             countdown.say(f"{candidate.name}, on all rows")
-            write.finish(recorder, self.dataset.task.name, outcome)
+            write.finish(recorder, self.dataset, outcome)
         steps.checkpoints.clear()
         countdown.step()
         return tracker.run(recorder.run_id)

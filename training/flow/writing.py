@@ -74,8 +74,10 @@ def begin(recorder: Recorder, dataset: "Dataset", leakage: "Report", params: dic
     recorder.values(params, {})
 
 
-def finish(recorder: Recorder, task: str, outcome: Outcome) -> None:
+def finish(recorder: Recorder, dataset: "Dataset", outcome: Outcome) -> None:
     """Everything that was found."""
+    from training.registry.serving import example_of, serving_of
+
     recorder.values(outcome.params, outcome.metrics)
     for name, figure in outcome.figures.items():
         recorder.figure(name, figure)
@@ -84,7 +86,9 @@ def finish(recorder: Recorder, task: str, outcome: Outcome) -> None:
     for name, table in outcome.tables.items():
         recorder.table(name, table)
     fitted = outcome.fitted
-    recorder.model(f"{task}-{recorder.tags['model']}", fitted.model, list(fitted.columns), fitted.output)
+    serving = serving_of(dataset, fitted.columns)
+    name = f"{dataset.task.name}-{recorder.tags['model']}"
+    recorder.model(name, fitted.model, serving, example_of(dataset, serving))
 
 
 def add(recorder: Recorder, addition: Addition) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from training.registry.serving import Serving
 from training.tracking.names import TEXT_LENGTH
 from training.tracking.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def log_model(
@@ -17,27 +19,15 @@ def log_model(
     tags: Mapping[str, str],
     *,
     name: str,
-    model: Any,
-    columns: list[str],
-    output: str,
+    estimator: Any,
+    serving: Serving,
+    example: "pd.DataFrame",
 ) -> None:
-    """The model with its signature and no example rows.
+    """The model with its signature, an example that is no patient's row, and both its flavours."""
+    from mlflow.models import Model
 
-    cloudpickle, because MLflow's default (skops) trusts no survival model. output: 'predict' or 'predict_proba'.
-    """
-    from importlib.metadata import version
+    from training.registry import flavor
 
-    import mlflow.sklearn
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
-
-    shape = (-1, 2) if output == "predict_proba" else (-1,)
-    signature = ModelSignature(
-        # A candidate without features has no inputs to declare, and takes any.
-        inputs=Schema([ColSpec("double", c, required=False) for c in columns]) if columns else None,
-        outputs=Schema([TensorSpec(np.dtype("float64"), shape)]),
-    )
-    needed = ("scikit-learn", "scikit-survival", "numpy", "pandas", "cloudpickle")
     # Made here, because MLflow would put it into whatever experiment the process has active.
     logged = store.client.create_logged_model(
         experiment_id,
@@ -46,23 +36,21 @@ def log_model(
         model_type=tags["model"],
         tags={k: v[:TEXT_LENGTH] for k, v in tags.items() if not k.startswith("mlflow.")},
     )
-    with _tracking(store.uri):
+    with tracking(store.uri):
         Model.log(
             artifact_path=None,
             name=name,
-            flavor=mlflow.sklearn,
+            flavor=flavor,
             run_id=run_id,
             model_id=logged.model_id,
-            sk_model=model,
-            signature=signature,
-            serialization_format="cloudpickle",
-            pyfunc_predict_fn=output,
-            pip_requirements=[f"{package}=={version(package)}" for package in needed],
+            estimator=estimator,
+            serving=serving,
+            example=example,
         )
 
 
 @contextmanager
-def _tracking(uri: str) -> Iterator[None]:
+def tracking(uri: str) -> Iterator[None]:
     """MLflow's process-wide tracking address for the calls that know no other way, put back afterwards."""
     import mlflow
 

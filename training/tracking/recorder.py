@@ -19,6 +19,8 @@ from training.tracking.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from training.registry.serving import Serving
+
 DIGEST_LENGTH = 36  # MLflow keeps no more of a dataset's digest
 
 
@@ -103,17 +105,17 @@ class Recorder:
         """A Parquet artefact."""
         frame.to_parquet(self._place(name), index=False)
 
-    def model(self, name: str, model: Any, columns: list[str], output: str) -> None:
-        """The model as a LoggedModel of this run. output: 'predict' or 'predict_proba'."""
+    def model(self, name: str, estimator: Any, serving: "Serving", example: "pd.DataFrame") -> None:
+        """The model as a LoggedModel of this run."""
         log_model(
             self.tracker,
             self.experiment_id,
             self.run_id,
             self.tags,
             name=name,
-            model=model,
-            columns=columns,
-            output=output,
+            estimator=estimator,
+            serving=serving,
+            example=example,
         )
 
     def _place(self, name: str) -> Path:
