@@ -11,7 +11,19 @@ import typer
 from infra.errors import OncolakeError, UsageError
 from infra.logs import places
 from infra.storage import fault
-from oncolake.commands import demo, features, ingestion, lineage, maintain, privacy, runs, schedule, training, ui
+from oncolake.commands import (
+    demo,
+    features,
+    ingestion,
+    lineage,
+    maintain,
+    models,
+    privacy,
+    runs,
+    schedule,
+    training,
+    ui,
+)
 
 INTERRUPTED = 130
 
@@ -33,6 +45,7 @@ schedule.register(app)
 features.register(app)
 training.register(app)
 runs.register(app)
+models.register(app)
 lineage.register(app)
 privacy.register(app)
 ui.register(app)

@@ -168,13 +168,14 @@ class PredictiveEvaluator:
 
 
 def prediction_rows(dataset: Dataset, evaluation: Evaluation) -> pd.DataFrame:
-    """Out-of-fold predictions by pseudonym: entity, time, site, target, fold, score.
+    """Out-of-fold predictions by pseudonym: entity, group, time, site, target, fold, score.
 
     For survival with a horizon within follow-up also `survival_at_horizon`: the predicted share without the event by
     then, where events compete 1 less the cumulative incidence.
     """
     task, predictions = dataset.task, evaluation.predictions
-    keep = [task.entity, PREDICTION_TIME, SITE, TIME_DAYS, IS_EVENT, COMPETING, LABEL]
+    # The group too: intervals resample patients, and a patient may have several cases.
+    keep = [*dict.fromkeys((task.entity, task.group)), PREDICTION_TIME, SITE, TIME_DAYS, IS_EVENT, COMPETING, LABEL]
     rows = dataset.labels[[c for c in keep if c in dataset.labels]]
     rows = rows.assign(fold=predictions.fold, score=predictions.score)
     horizon, times = task.horizon_days, predictions.times

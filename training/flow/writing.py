@@ -69,7 +69,10 @@ def params_of(dataset: "Dataset", candidate: Candidate, plan: "Plan", *, is_perm
 
 def begin(recorder: Recorder, dataset: "Dataset", leakage: "Report", params: dict[str, object]) -> None:
     """What is known before anything is fitted: an open run already names its data."""
+    from training.registry import cohort
+
     recorder.lineage(dataset.lineage)
+    recorder.json(cohort.FILE, cohort.summary(dataset))
     recorder.json(LEAKAGE, leakage.as_json())
     recorder.values(params, {})
 

@@ -142,7 +142,8 @@ def _labels(asked: pd.DataFrame, entity: str) -> pd.DataFrame:
     wrong = sum(time is None for time in times)
     if wrong:
         raise UsageError(
-            f"The column {PREDICTION_TIME} holds in {wrong} rows no time with a zone; expected such as {files.EXAMPLE_TIME}."
+            f"The column {PREDICTION_TIME} holds no time with a zone in {wrong} rows; expected such as "
+            f"{files.EXAMPLE_TIME}."
         )
     stamps = pd.DatetimeIndex([t.to_datetime64() for t in times if t is not None], dtype="datetime64[us]")
     return pd.DataFrame({entity: asked[entity].to_numpy(object), PREDICTION_TIME: stamps.tz_localize("UTC")})
@@ -154,4 +155,4 @@ def _instant(value: object) -> pd.Timestamp | None:
         stamp = pd.Timestamp(value)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         return None
-    return None if stamp is pd.NaT or stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None).as_unit("us")
+    return None if pd.isna(stamp) or stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None).as_unit("us")

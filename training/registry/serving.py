@@ -1,4 +1,4 @@
-"""What a fitted model needs beside itself to predict for a patient: which features, from which service, in which order."""
+"""What a fitted model needs beside itself to predict: which features, from which service, in which order."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FILE = "serving.json"
 PROBABILITY, RISK, EVENT_FREE, GROUP = "probability", "risk", "event_free", "group"
 KNOWN = "known_share"
-"""Share of the model's features that had a value: an answer for somebody of whom nothing is known looks like any other."""
+"""Share of the features that had a value: an answer for somebody of whom nothing is known looks like any other."""
 SOMEBODY = "PSEUDONYM"
 EXAMPLE_TIME = "2026-01-01T00:00:00+00:00"
 FEWEST_PATIENTS = 5
