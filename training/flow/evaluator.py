@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model fitted on all rows: what is registered. output: its method, 'predict' or 'predict_proba'."""
+    """A model fitted on all rows, and the columns that it was fitted on: what is logged."""
 
     model: Any
     columns: Sequence[str]
-    output: str
 
 
 @dataclass(frozen=True)

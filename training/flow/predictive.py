@@ -156,11 +156,7 @@ class PredictiveEvaluator:
         return Outcome(
             metrics=metrics,
             params=hyper_parameters(chosen),
-            fitted=Fitted(
-                model,
-                candidate.uses(list(dataset.features.columns)),
-                "predict" if self.task.kind == "survival" else "predict_proba",
-            ),
+            fitted=Fitted(model, candidate.uses(list(dataset.features.columns))),
             figures=figures(dataset, whole, shuffled, coefficients),
             documents={"importance.json": shuffled, "coefficients.json": coefficients},
             tables={PREDICTIONS: prediction_rows(dataset, whole)},

@@ -148,7 +148,7 @@ class ProfileEvaluator:
         return Outcome(
             metrics=metrics,
             params={"method": whole.model.method},
-            fitted=Fitted(whole.model, columns, "predict"),
+            fitted=Fitted(whole.model, columns),
             figures=figures(dataset, whole),
             documents=documents,
             tables={GROUPS: membership(dataset, whole), DIFFERENCES: whole.differences},

@@ -85,7 +85,7 @@ class Servable:
 
 def aligned(features: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     """The columns that a model was fitted on, in its order; one that is absent holds NaN, of a history None."""
-    absent = {True: pd.Series(None, index=features.index, dtype=object), False: np.nan}
+    absent = {True: pd.Series([None] * len(features), index=features.index, dtype=object), False: np.nan}
     frame = {c: features[c] if c in features else absent[is_history(c)] for c in columns}
     return pd.DataFrame(frame, index=features.index, columns=list(columns))
 

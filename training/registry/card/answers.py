@@ -75,7 +75,7 @@ def _patients(facts: Facts) -> dict[str, Answer]:
 def _predictors(facts: Facts, predictors: list[Predictor]) -> dict[str, Answer]:
     n, events = len(predictors), facts.cohort.get("n_with_outcome")
     ratio = f" That is {events / n:.1f} patients with the outcome for each predictor." if events and n else ""
-    treatments = [p.name for p in predictors if any(s.startswith("treatment.") for s in p.sources)]
+    treatments = [p.name for p in predictors if p.sources and all(s.startswith("treatment.") for s in p.sources)]
     found = {
         "9a": Answer(
             f"The {n} features of {facts.lineage.service} that this candidate is declared to use; declared before "

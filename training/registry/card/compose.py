@@ -1,6 +1,7 @@
 """The card of a model as blocks: pure, from the facts of its run."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from training.comparison.metrics import Interval, is_value, metric
 from training.registry.card.answers import INTENDED_USE, Answer, answers, count, limits
@@ -57,7 +58,7 @@ def _performance(facts: Facts) -> list[Block]:
     metrics, primary = facts.run.metrics, facts.task.primary_metric
     names = [n for n in metrics if is_value(n) and f"{n}_low" in metrics and n != primary]
     rows = [
-        (metric(name).label, Interval.of(metrics, name).text())
+        (_label(name), Interval.of(metrics, name).text())
         for name in (primary, *sorted(names))
         if name in metrics and "_site_" not in name
     ]
@@ -86,8 +87,14 @@ def _performance(facts: Facts) -> list[Block]:
     ]
 
 
-def _signed(metrics: "dict[str, float] | object", name: str) -> str:
-    return Interval.of(metrics, name).text(signed=True)  # type: ignore[arg-type]
+def _label(name: str) -> str:
+    """A metric as people write it, at whatever horizon it is."""
+    at = re.fullmatch(r"(\w+)_(\d+)m", name)
+    return metric(f"{at[1]}_12m").label.replace("12 months", f"{at[2]} months") if at else metric(name).label
+
+
+def _signed(metrics: Mapping[str, float], name: str) -> str:
+    return Interval.of(metrics, name).text(signed=True)
 
 
 def _sites(facts: Facts) -> list[Block]:
