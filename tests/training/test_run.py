@@ -151,7 +151,7 @@ def test_a_run_holds_what_is_needed_to_find_its_data(lake: Lake, survival: dict[
     assert max(importance, key=lambda k: importance[k]) == "cytokines"
 
 
-def test_the_model_loads_and_predicts_and_holds_no_example(lake: Lake, survival: dict[str, RunSummary]) -> None:
+def test_the_model_loads_and_predicts_and_its_example_is_nobodys(lake: Lake, survival: dict[str, RunSummary]) -> None:
     import mlflow
 
     tracker = Tracker(lake)
@@ -163,11 +163,16 @@ def test_the_model_loads_and_predicts_and_holds_no_example(lake: Lake, survival:
     assert model.artifact_location.startswith(tracker.artifacts.as_uri())  # and nowhere else
     assert {m.key: m.value for m in model.metrics}["uno_c"] == survival["coxnet"].metrics["uno_c"]
     loaded = mlflow.pyfunc.load_model(model.artifact_location)
-    columns = loaded.metadata.get_input_schema().input_names()
+    entity, time, *columns = loaded.metadata.get_input_schema().input_names()
+    assert (entity, time) == ("patient_id", "event_timestamp")
     rows = pd.DataFrame(np.zeros((2, len(columns))), columns=columns)
     rows.iloc[1] = np.nan
-    assert np.isfinite(loaded.predict(rows)).all()
-    assert loaded.metadata.saved_input_example_info is None
+    answer = loaded.predict(rows)
+    assert np.isfinite(answer).all(axis=None)
+    assert answer["known_share"].tolist() == [1, 0]
+    (example,) = loaded.input_example.to_dict("records")
+    assert example[entity] == "PSEUDONYM"
+    assert np.isfinite(loaded.predict(loaded.input_example)).all(axis=None)
 
 
 def test_data_that_cannot_be_pinned_trains_nothing(lake: Lake) -> None:

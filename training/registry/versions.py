@@ -9,6 +9,7 @@ from typing import Any
 from infra.errors import UsageError
 from infra.lake import Lake
 from training.artefacts import artefact
+from training.registered import logged_models
 from training.run import named
 from training.tasks import TASKS
 from training.tracking import LoggedRun, Tracker
@@ -148,12 +149,10 @@ def _registrable(tracker: Tracker, run: LoggedRun) -> str:
         raise UsageError(f"{what} has no {LEAKAGE}; only a run whose leakage test was clean can be registered.")
     if json.loads(path.read_text()).get("is_clean") is not True:
         raise UsageError(f"{what} knew what could not be known at the time of its labels ({LEAKAGE}); it is no model.")
-    experiment = tracker.client.get_run(run.run_id).info.experiment_id
-    logged = tracker.client.search_logged_models([experiment], filter_string=f"source_run_id = '{run.run_id}'")
-    ready = [model for model in logged if str(model.status) == "READY"]
+    ready = [m for m in logged_models(tracker, run) if str(tracker.client.get_logged_model(m).status) == "READY"]
     if not ready:
         raise UsageError(f"{what} has logged no model; train it again with this version.")
-    return str(max(ready, key=lambda m: int(m.creation_timestamp)).model_id)
+    return ready[-1]
 
 
 def _ensure(tracker: Tracker, name: str, question: str) -> None:

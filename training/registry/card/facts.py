@@ -10,6 +10,7 @@ from infra.errors import UsageError
 from infra.lake import Lake
 from training.artefacts import artefact, lineage_of
 from training.lineage import Lineage
+from training.registered import logged_models
 from training.registry import cohort
 from training.registry import serving as serving_file
 from training.registry.serving import Serving
@@ -81,10 +82,8 @@ def _document(tracker: Tracker, run: LoggedRun, name: str) -> Mapping[str, Any]:
 
 
 def _serving(tracker: Tracker, run: LoggedRun) -> Serving | None:
-    models = tracker.artifacts / run.tags["task"] / "models"
-    experiment = tracker.client.get_run(run.run_id).info.experiment_id
-    logged = tracker.client.search_logged_models([experiment], filter_string=f"source_run_id = '{run.run_id}'")
-    found = [path for m in logged if (path := models / m.model_id / "artifacts" / serving_file.FILE).is_file()]
+    models, logged = tracker.artifacts / run.tags["task"] / "models", logged_models(tracker, run)
+    found = [path for m in logged if (path := models / m / "artifacts" / serving_file.FILE).is_file()]
     return Serving.from_json(found[-1].read_text()) if found else None
 
 
