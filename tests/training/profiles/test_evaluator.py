@@ -67,7 +67,6 @@ def test_the_quick_plan_is_one_piece_and_its_tables_name_every_patient(tmp_path:
     described: Any = outcome.documents["groups.json"]
     assert sum(g["n"] for g in described) == (groups["group"] != UNPLACED).sum()
     assert sum(g["n_events"] for g in described) == data.is_positive[groups["group"] != UNPLACED].sum()
-    assert outcome.fitted.output == "predict"
     outcome.tables["differences.parquet"].to_parquet(tmp_path / "d.parquet")
     assert set(pd.read_parquet(tmp_path / "d.parquet")["modality"]) == {"clinical", "cytokines", "exosomes"}
     assert not evaluator.afterwards(chosen, 0.5, step).metrics
