@@ -136,7 +136,7 @@ def get(
 
         write(out, frame, provenance)
     if as_json:
-        show.print_json(frame.to_dict(orient="records"))
+        show.print_json([{k: _items(v) for k, v in row.items()} for row in frame.to_dict(orient="records")])
     elif entity is not None and len(entity) == 1:
         _print_entity(where, service, entity[0], frame)
     else:
@@ -180,9 +180,22 @@ def _stacked(column: str) -> str:
     return column.replace("__", "\n__", 1)
 
 
-def _short(value: object) -> str:
+def _items(value: object) -> object:
+    """An array's items as a list, times with their zone; anything else as it is."""
+    import numpy as np
     import pandas as pd
 
+    if isinstance(value, np.ndarray):
+        return pd.to_datetime(value, utc=True).tolist() if value.dtype.kind == "M" else value.tolist()
+    return value
+
+
+def _short(value: object) -> str:
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, np.ndarray | list):
+        return f"array of {len(value):,}"
     if isinstance(value, float):
         return "" if isnan(value) else f"{value:.4g}"
     if isinstance(value, pd.Timestamp):

@@ -238,6 +238,28 @@ def test_drift_shows_what_has_moved_since(run: Any, lake: Lake, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_get_shows_arrays(run: Any, tmp_path: Path) -> None:
+    from features.store.repository import apply, materialize
+
+    lake = story(tmp_path / "lake")
+    tokens: dict[str, object] = {"measures": ["IL6", "TNF"], "modalities": ["cytokines"] * 2, "values": [1.5, 2.0]}
+    times: dict[str, object] = {"event_time": day(1), "known_time": day(2), "observed_at": [day(0.5), day(1)]}
+    write_gold(lake, "measurement_history", {"patient_id": "a", "file_ids": ["plate"]} | tokens | times)
+    write_gold(lake, "imaging_measures", {"patient_id": "b", "event_time": day(1), "known_time": day(1)})
+    apply(lake)
+    materialize(lake, day(40))
+    pd.DataFrame({"patient_id": ["a"], "event_timestamp": [str(day(9))]}).to_csv(tmp_path / "labels.csv", index=False)
+    for asked in (("--labels", "labels.csv"), ("--entity", "a")):
+        code, out, _ = run("get", "overall_survival_v2", *asked, "--lake", lake.root, "--json")
+        assert code == 0
+        (row,) = json.loads(out)
+        assert row["measurement_history__measures"] == ["IL6", "TNF"]
+        assert row["measurement_history__values"] == [1.5, 2.0]
+        assert row["measurement_history__observed_at"] == [str(day(0.5)), str(day(1))]
+        _, out, _ = run("get", "overall_survival_v2", *asked, "--lake", lake.root)
+        assert out.count("array of 2") == 4
+
+
 def test_get_writes_what_check_needs_and_shows_histories(run: Any, tmp_path: Path) -> None:
     from features.store.repository import apply, materialize
 
