@@ -41,6 +41,9 @@ def session_conf(settings: Settings) -> dict[str, str]:
         # Batches are small and sessions short: planning dominates, and the optimising compiler (C2) spends more
         # time than it saves. Measured on 2 cores: half the CPU time for reads, windows and appends of small tables.
         java_options.append("-XX:TieredStopAtLevel=1")
+        # Without C2 a JVM reserves 48 MB for compiled code. A dozen queries fill that, since Spark compiles classes for
+        # each of them, and a full one turns the compiler off for the rest of the session.
+        java_options.append("-XX:ReservedCodeCacheSize=240m")
     conf = {
         "spark.app.name": "oncolake",
         "spark.master": settings.spark_master,
