@@ -38,10 +38,10 @@ class Attention(BaseEstimator):  # type: ignore[misc]
         self,
         seed: int = 0,
         *,
-        l1: float = 0.1,
+        l1: float = 0.05,
         weight_decay: float = 2.0,
-        learning_rate: float = 0.005,
-        n_steps: int = 240,
+        learning_rate: float = 0.01,
+        n_steps: int = 120,
         modality_dropout: float = 0.15,
         token_dropout: float = 0.2,
         scale: float = 8.0,
@@ -103,7 +103,8 @@ class AttentionSurvival(Attention):
         """groups: whose rows stay together in the inner folds; by default a row is a patient."""
         event, time = np.asarray(y["event"], bool), np.asarray(y["time"], float)
         outputs = self._learn(X, event, time, groups)
-        self.slope_ = max(LEAST_SLOPE, nonnegative(cox_gradient(outputs[:, None], event, time), 1, ridge=SLOPE_RIDGE)[0])
+        slope = nonnegative(cox_gradient(outputs[:, None], event, time), 1, ridge=SLOPE_RIDGE)[0]
+        self.slope_ = max(LEAST_SLOPE, float(slope))
         # On outputs for patients not seen: the curves are as steep as they will be for new patients.
         self.baseline_ = BreslowEstimator().fit(self.slope_ * outputs, event, time)
         return self
@@ -134,7 +135,7 @@ class AttentionClasses(Attention):
         self.classes_ = np.unique(y)
         outputs = self._learn(X, truth, np.zeros(len(X)), groups)
         found = nonnegative(logistic_gradient(outputs[:, None], truth), 1, ridge=SLOPE_RIDGE, n_free=1)
-        self.slope_, self.intercept_ = max(LEAST_SLOPE, found[0]), float(found[1])
+        self.slope_, self.intercept_ = max(LEAST_SLOPE, float(found[0])), float(found[1])
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:

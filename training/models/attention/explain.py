@@ -1,5 +1,6 @@
 """What the attention model looked at, and what that said."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +60,7 @@ def by_modality_and_time(found: pd.DataFrame) -> pd.DataFrame:
     """
     rows = max(found["row"].nunique(), 1)
     edges = TIME_BINS_DAYS
-    names = [f"{a:g} to {b:g} d" if np.isfinite(b) else f"over {a:g} d" for a, b in zip(edges, edges[1:], strict=False)]
+    names = [f"{a:g} to {b:g} d" if np.isfinite(b) else f"over {a:g} d" for a, b in pairwise(edges)]
     bins = pd.cut(found["days_before"], edges, right=False, labels=names).astype(object).fillna("undated")
     moved = found.assign(contribution=found["contribution"].abs(), days_before=bins)
     sums = moved.groupby(["modality", "days_before"])[["weight", "contribution"]].sum() / rows

@@ -17,7 +17,7 @@ N_MODALITIES = len(MODALITIES) + 1
 N_TIMES = 5
 
 
-class Network(eqx.Module):
+class Network(eqx.Module):  # type: ignore[misc]
     """Parameters; shapes by number of measures M, content size D, gate size A.
 
     Rows of the tables `of_token`: the measures, then the modalities, the times, value and change.
@@ -33,9 +33,12 @@ class Network(eqx.Module):
 
     @classmethod
     def start(cls, rng: np.random.Generator, n_measures: int, content: int, gate: int) -> "Network":
-        """Where training starts: everything near 0 but head and query, so that all tokens count alike and say little."""
+        """Where training starts: all but head and query near 0, so that tokens count alike and say little."""
         rows = n_measures + N_MODALITIES + N_TIMES + 2
-        draw = lambda scale, *shape: (scale * rng.standard_normal(shape)).astype(np.float32)  # noqa: E731
+
+        def draw(scale: float, *shape: int) -> np.ndarray:
+            return (scale * rng.standard_normal(shape)).astype(np.float32)
+
         return cls(
             content=draw(0.1, 2 * n_measures, content),
             head=draw(content**-0.5, content),

@@ -91,8 +91,9 @@ def encode(frame: pd.DataFrame, vocabulary: Vocabulary) -> Tokens:
     """The tokens of each row. Rows and tokens are rounded up to multiples of ROUND_TO."""
     index = {key: k for k, key in enumerate(vocabulary.scales)}
     place = {name: k for k, name in enumerate(MODALITIES)}
-    rows = [[_encoded(s, vocabulary.scales[s.key]) for s in row if s.key in index] for row in _rows(frame)]
-    keys = [[s.key for s in row if s.key in index for _ in s.days] for row in _rows(frame)]
+    series = [[s for s in row if s.key in index] for row in _rows(frame)]
+    rows = [[_encoded(s, vocabulary.scales[s.key]) for s in row] for row in series]
+    keys = [[s.key for s in row for _ in s.days] for row in series]
     n, width = rounded(len(rows)), rounded(max((len(k) for k in keys), default=0))
     shape = (n, width)
     tokens = Tokens(

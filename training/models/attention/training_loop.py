@@ -106,7 +106,7 @@ def train(
     return jax.vmap(member)(start, weights, 7 * jnp.arange(len(weights)))  # type: ignore[no-any-return]
 
 
-@jax.jit
+@jax.jit  # type: ignore[untyped-decorator]
 def apply(networks: Network, batch: Batch, scale: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Output (rows,), attention and contribution (rows, tokens), each the mean over the members."""
     outputs, attention, contribution = jax.vmap(lambda network: network(*batch, scale))(networks)
