@@ -108,23 +108,24 @@ def append_often(lake: str, table: str, times: str, name: str) -> None:
 def claim_versions(lake: str, table: str, times: str, name: str, lock: str) -> None:
     """Writes the log entry of each version in turn through Delta's own log store, and notes which it was let write.
 
-    One process of several does the same at once: a version is one process's, or a commit is lost.
+    Begins when a file `begin` is there. Another process does the same: a version is one process's, or a commit is lost.
     """
     session = build_session(settings())
     jvm, where = session._jvm, Lake.at(lake)
     conf = session._jsparkSession.sessionState().newHadoopConf()
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, table)
+    store = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, table).store()
     entries = jvm.java.util.Collections.singletonList(f'{{"commitInfo":{{"process":"{name}"}}}}')
     won = []
-    Path(table, f"{name}.ready").touch()
-    while len(list(Path(table).glob("*.ready"))) < 2:
-        time.sleep(0.001)
+    Path(table, f"{name}.starting").write_text(str(jvm.java.lang.ProcessHandle.current().pid()))
+    Path(table, f"{name}.starting").rename(Path(table, f"{name}.jvm"))
+    while not Path(table, "begin").exists():
+        time.sleep(0.01)
     for version in range(int(times)):
         target = jvm.org.apache.hadoop.fs.Path(f"{table}/_delta_log/{version:020d}.json")
         actions = jvm.scala.jdk.javaapi.CollectionConverters.asScala(entries.iterator())
         try:
             with writing(where, table) if lock == "locked" else nullcontext():
-                log.store().write(target, actions, False, conf)
+                store.write(target, actions, False, conf)
             won.append(version)
         except Py4JJavaError as error:
             if "FileAlreadyExists" not in error.java_exception.toString():

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 
+from training.models.attention.columns import uses_history
 from training.task import Candidate, late
 from training.tasks.clinical import clinical_only
 
 SURVIVAL = "training.models.survival"
 CLASSES = "training.models.classes"
 FUSION = "training.models.fusion"
+ATTENTION = "training.models.attention"
+FROM_ANOTHER_MACHINE = 0.02
+"""How far metrics of the attention model may lie apart when it is fitted again: it learns in float32, step upon step,
+and another processor sums in another order."""
 CLINICAL = "age, Karnofsky status and MGMT"
 
 
@@ -45,12 +50,24 @@ def survival_candidates() -> tuple[Candidate, ...]:
             "A Cox elastic net for each modality, weighed by stacking.",
             late(FUSION, "late_fusion_survival"),
         ),
+        Candidate(
+            "attention",
+            "Cox regression on attention over each measurement in its time.",
+            late(ATTENTION, "attention_survival"),
+            uses=uses_history,
+            replay_tolerance=FROM_ANOTHER_MACHINE,
+        ),
     )
 
 
 def cause_specific_candidates() -> tuple[Candidate, ...]:
     """For the time to an event that another may forestall: a model of each cause, and one incidence from both."""
-    inner = {"clinical_cox": "ridge_cox", "boosting": "boosted_survival", "late_fusion": "late_fusion_survival"}
+    inner = {
+        "clinical_cox": "ridge_cox",
+        "boosting": "boosted_survival",
+        "attention": "attention_survival",
+        "late_fusion": "late_fusion_survival",
+    }
     baseline, *others = survival_candidates()
     return (
         replace(
@@ -104,5 +121,12 @@ def class_candidates(baseline: str, clinical: str = CLINICAL) -> tuple[Candidate
             "late_fusion",
             "A logistic regression for each modality, weighed by stacking.",
             late(FUSION, "late_fusion_classes"),
+        ),
+        Candidate(
+            "attention",
+            "Logistic regression on attention over each measurement in its time.",
+            late(ATTENTION, "attention_classes"),
+            uses=uses_history,
+            replay_tolerance=FROM_ANOTHER_MACHINE,
         ),
     )
