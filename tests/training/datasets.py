@@ -69,7 +69,7 @@ def minutes(
     )
     features = pd.DataFrame({"vital_window__map_mmhg": pressure, "vital_window__x": np.arange(float(len(minute)))})
     labels = Labels(frame, {"vital_sign": 1}, (FILE,), {})
-    return assemble(hypotension.task, labels, retrieved("hypotension_v1", frame, features))
+    return assemble(hypotension.task, labels, retrieved("hypotension_v2", frame, features))
 
 
 def planted(n: int = 90, seed: int = 0, effect: float = 1.5) -> Dataset:

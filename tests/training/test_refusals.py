@@ -61,7 +61,7 @@ def test_a_candidate_that_lives_on_an_absent_modality_is_left_out() -> None:
         "exosomes_only": "exosomes_only is left out: no patient's exosomes features tell it anything "
         "(absent or constant).",
         "proteins_only": "proteins_only is left out: olink_profile__npx is not among the features of "
-        "treatment_response_v1.",
+        "treatment_response_v2.",
     }
 
 
@@ -71,6 +71,6 @@ def test_without_its_reference_a_task_is_refused() -> None:
     with pytest.raises(UsageError) as refused:
         review(replace(data, features=features), 5)
     assert str(refused.value) == (
-        "clinical_logistic is left out: treatment_response_v1 has none of the features that it uses; "
+        "clinical_logistic is left out: treatment_response_v2 has none of the features that it uses; "
         "treatment_response has nothing to compare models with."
     )

@@ -106,7 +106,7 @@ def test_comparison_puts_the_baseline_first(lake: Lake, survival: dict[str, RunS
 
 def test_trace_reaches_the_files(lake: Lake, survival: dict[str, RunSummary]) -> None:
     found = trace(lake, survival["coxnet"].run_id)
-    assert found.service == "overall_survival_v1"
+    assert found.service == "overall_survival_v2"
     assert found.table_versions == {"cytokine_kinetics": 0, "clinical_profile": 3}
     assert found.label_versions == {"treatment": 0, "outcome": 0}
     assert {f["masked_name"]: f["used_for"] for f in found.files} == {
@@ -141,7 +141,7 @@ def test_a_run_holds_what_is_needed_to_find_its_data(lake: Lake, survival: dict[
     assert run.data.tags["delta.silver.outcome"] == "0"
     inputs = {d.dataset.name: d.dataset.digest for d in run.inputs.dataset_inputs}
     assert inputs["gold.cytokine_kinetics"] == "v0"
-    assert inputs["overall_survival_v1"] == run.data.tags["digest"][:36]
+    assert inputs["overall_survival_v2"] == run.data.tags["digest"][:36]
     names = {a.path for a in tracker.client.list_artifacts(run.info.run_id)}
     assert names >= {"lineage.json", "predictions.parquet", "plots"}
     plots = {Path(a.path).name for a in tracker.client.list_artifacts(run.info.run_id, "plots")}

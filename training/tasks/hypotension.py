@@ -32,7 +32,7 @@ def hypotension_task(name: str, lead_minutes: int) -> Task:
         horizon=f"The 60-second bin of MAP {lead_minutes} minutes later, by hypotension.map_lt65_60s.",
         kind="classes",
         entity="case_id",
-        service="hypotension_v1",
+        service="hypotension_v2",
         build_labels=partial(hypotension_labels, lead_minutes=lead_minutes),
         primary_metric="auroc",
         reference="last_map",

@@ -15,7 +15,7 @@ task = Task(
     horizon="Death of any cause, from the landmark to the end of follow-up.",
     kind="survival",
     entity="patient_id",
-    service="overall_survival_v1",
+    service="overall_survival_v2",
     build_labels=partial(survival_labels, endpoint="OS"),
     primary_metric="uno_c",
     reference="clinical_cox",

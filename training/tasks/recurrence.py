@@ -15,7 +15,7 @@ task = Task(
     "so that what is predicted is the share of patients who will have progressed.",
     kind="survival",
     entity="patient_id",
-    service="overall_survival_v1",
+    service="recurrence_v1",
     build_labels=recurrence_labels,
     primary_metric="uno_c",
     reference="clinical_cox",

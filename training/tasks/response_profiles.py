@@ -33,7 +33,7 @@ task = Task(
     horizon="Groups are made without outcomes; afterwards their survival from the landmark on is compared.",
     kind="profiles",
     entity="patient_id",
-    service="overall_survival_v1",
+    service="response_profiles_v1",
     build_labels=partial(survival_labels, endpoint="OS"),
     primary_metric="stability_ari",
     reference="clinical_groups",

@@ -18,7 +18,7 @@ task = Task(
     "partial, nor stable from progressive disease; who progresses, and when, is the question of recurrence.",
     kind="classes",
     entity="patient_id",
-    service="treatment_response_v1",
+    service="treatment_response_v2",
     build_labels=response_labels,
     primary_metric="auroc",
     reference="clinical_logistic",
