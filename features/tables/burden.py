@@ -16,6 +16,9 @@ _SOURCES = ("mutational_burden.tmb_per_mb", "mutational_burden.n_counted", "spec
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change: the burden of the tumour sample that was cut last."""
+    facts = laboratory_facts(silver["mutational_burden"], silver["specimen"], mutational_burden.key).select(
+        "patient_id", "sample_id", "definition", "n_counted", "tmb_per_mb", "is_hypermutated", *FACT_COLUMNS
+    )
     newest = F.struct(FACT_TIME, "sample_id", "definition")
     columns = []
     for short, start in DEFINITIONS.items():
@@ -24,16 +27,9 @@ def build(silver: Silver) -> DataFrame:
         columns.append(F.max_by("n_counted", rank).alias(f"n_counted_{short}"))
     of_cbioportal = F.when(F.col("definition").startswith(DEFINITIONS["cbioportal"]), newest)
     return (
-        snapshots(burden_facts(silver), "patient_id")
+        snapshots(facts, "patient_id")
         .groupBy(*SNAPSHOT)
         .agg(*columns, F.max_by("is_hypermutated", of_cbioportal).alias("is_hypermutated"), distinct_files())
-    )
-
-
-def burden_facts(silver: Silver) -> DataFrame:
-    """Burdens as facts: patient_id, sample_id, definition, n_counted, tmb_per_mb, is_hypermutated, FACT_COLUMNS."""
-    return laboratory_facts(silver["mutational_burden"], silver["specimen"], mutational_burden.key).select(
-        "patient_id", "sample_id", "definition", "n_counted", "tmb_per_mb", "is_hypermutated", *FACT_COLUMNS
     )
 
 

@@ -24,6 +24,8 @@ ANALYTES = {
     "CD274": "soluble PD-L1",
 }
 PLATFORM = "luminex_xponent"
+IS_COUNTED = "sample_type = 'unknown' AND unit = 'pg/mL'"
+"""Which results of the platform are a patient's concentrations."""
 
 # suffix of the feature: (type, unit, what it is)
 _COURSE: dict[str, tuple[ColumnType, str, str]] = {
@@ -50,7 +52,22 @@ _SOURCES = (
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    wells = snapshots_since_treatment(well_facts(silver), silver["treatment"])
+    results = silver["cytokine_result"].where(F.col("analyte").isin(*ANALYTES) & (F.col("platform") == PLATFORM))
+    facts = (
+        laboratory_facts(results, silver["specimen"], cytokine_result.key)
+        # After the versions are told apart: a correction may turn an unknown into a control.
+        .where(IS_COUNTED)
+        .select(
+            "patient_id",
+            "sample_id",
+            "analyte",
+            substituted_value().alias("value"),
+            F.col("operator").isin("<", ">").alias("is_censored"),
+            *FACT_COLUMNS,
+        )
+        .where("value IS NOT NULL")
+    )
+    wells = snapshots_since_treatment(facts, silver["treatment"])
     # One map a snapshot, then its fields: far fewer aggregates than one for each feature.
     entry = F.when(F.col("analyte").isNotNull(), F.struct("analyte", F.struct(*_COURSE)))
     by_patient = (
@@ -66,25 +83,6 @@ def build(silver: Silver) -> DataFrame:
             for analyte in ANALYTES
             for suffix in _COURSE
         ),
-    )
-
-
-def well_facts(silver: Silver) -> DataFrame:
-    """Wells of unknown samples as facts: patient_id, sample_id, analyte, value (pg/mL), is_censored, FACT_COLUMNS."""
-    results = silver["cytokine_result"].where(F.col("analyte").isin(*ANALYTES) & (F.col("platform") == PLATFORM))
-    return (
-        laboratory_facts(results, silver["specimen"], cytokine_result.key)
-        # After the versions are told apart: a correction may turn an unknown into a control.
-        .where("sample_type = 'unknown' AND unit = 'pg/mL'")
-        .select(
-            "patient_id",
-            "sample_id",
-            "analyte",
-            substituted_value().alias("value"),
-            F.col("operator").isin("<", ">").alias("is_censored"),
-            *FACT_COLUMNS,
-        )
-        .where("value IS NOT NULL")
     )
 
 

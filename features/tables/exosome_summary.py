@@ -41,7 +41,22 @@ _SOURCES = (
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    videos = snapshots_since_treatment(video_facts(silver), silver["treatment"])
+    facts = (
+        laboratory_facts(silver["exosome_measurement"], silver["specimen"], exosome_measurement.key)
+        .where(is_usable(F.col("validity"), F.col("is_instrument_average")))
+        .select(
+            "patient_id",
+            "sample_id",
+            undiluted().alias("concentration"),
+            "mode_nm",
+            "mean_nm",
+            "d50_nm",
+            F.try_divide(F.col("d90_nm") - F.col("d10_nm"), F.col("d50_nm")).alias("span"),
+            share_of_bins(*SMALL_NM).alias("share"),
+            *FACT_COLUMNS,
+        )
+    )
+    videos = snapshots_since_treatment(facts, silver["treatment"])
     change = F.try_divide(at_last("concentration"), at_baseline("concentration"))
     return (
         with_baseline(_samples(videos), list(SNAPSHOT))
@@ -57,27 +72,6 @@ def build(silver: Silver) -> DataFrame:
             since_baseline(at_last("share") - at_baseline("share")).alias("share_30_150nm_change"),
             F.count("sample_id").alias("n_samples"),
             distinct_files(),
-        )
-    )
-
-
-def video_facts(silver: Silver) -> DataFrame:
-    """Valid videos as facts: patient_id, sample_id, concentration (undiluted, per mL), mode_nm, mean_nm, d50_nm, span,
-    share (from SMALL_NM) and FACT_COLUMNS.
-    """
-    return (
-        laboratory_facts(silver["exosome_measurement"], silver["specimen"], exosome_measurement.key)
-        .where(is_usable(F.col("validity"), F.col("is_instrument_average")))
-        .select(
-            "patient_id",
-            "sample_id",
-            undiluted().alias("concentration"),
-            "mode_nm",
-            "mean_nm",
-            "d50_nm",
-            F.try_divide(F.col("d90_nm") - F.col("d10_nm"), F.col("d50_nm")).alias("span"),
-            share_of_bins(*SMALL_NM).alias("share"),
-            *FACT_COLUMNS,
         )
     )
 

@@ -32,7 +32,12 @@ _NAMED = ("region", "measure", "algorithm", "unit")
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    measured = snapshots_since_treatment(region_facts(silver), silver["treatment"])
+    facts = (
+        measurement_facts(silver["imaging_measurement"], silver["imaging_series"], imaging_measurement.key)
+        .where("value IS NOT NULL")
+        .select("patient_id", "series_uid", *_NAMED, "value", *FACT_COLUMNS)
+    )
+    measured = snapshots_since_treatment(facts, silver["treatment"])
     group = [*SNAPSHOT, *_NAMED]
     course = (
         with_baseline(_scans(measured), group)
@@ -44,9 +49,8 @@ def build(silver: Silver) -> DataFrame:
             distinct_files(),
         )
     )
-    entry = F.when(
-        F.col("measure").isNotNull(), F.struct(name_of_measure().alias("name"), "baseline", "last", "change")
-    )
+    named = F.struct(name_of_measure().alias("name"), "baseline", "last", "change")
+    entry = F.when(F.col("measure").isNotNull(), named)
     in_ml = F.create_map(*(F.lit(part) for pair in IN_ML.items() for part in pair))[F.col("unit")]
     last_ml = F.when(F.col("measure").isin(*VOLUMES), F.col("last") * in_ml)
     volume = F.when(last_ml.isNotNull(), F.struct(last_ml.alias("last"), (F.col("baseline") * in_ml).alias("baseline")))
@@ -68,15 +72,6 @@ def build(silver: Silver) -> DataFrame:
             "n_regions",
             "file_ids",
         )
-    )
-
-
-def region_facts(silver: Silver) -> DataFrame:
-    """Measures of regions as facts: patient_id, series_uid, region, measure, algorithm, unit, value, FACT_COLUMNS."""
-    return (
-        measurement_facts(silver["imaging_measurement"], silver["imaging_series"], imaging_measurement.key)
-        .where("value IS NOT NULL")
-        .select("patient_id", "series_uid", *_NAMED, "value", *FACT_COLUMNS)
     )
 
 

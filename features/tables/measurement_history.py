@@ -4,31 +4,40 @@ One element of the arrays is one measurement: a cytokine, NPX, vesicles or the b
 region of a scan. What the other views make of samples and scans (baseline, last value, change) is left to the model.
 """
 
-from functools import partial, reduce
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.burden import DEFINITIONS, burden_facts
-from features.tables.cytokine_kinetics import ANALYTES, SUBSTITUTION, well_facts
+from features.tables.burden import DEFINITIONS
+from features.tables.cytokine_kinetics import ANALYTES, IS_COUNTED, PLATFORM, SUBSTITUTION, substituted_value
 from features.tables.exosome_markers import AS_NAMED
-from features.tables.exosome_summary import SMALL_NM, video_facts
-from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, snapshots
-from features.tables.imaging_measures import VOLUMES, name_of_measure, region_facts
-from features.tables.olink_profile import PLATFORMS, assay_facts, one_platform
+from features.tables.exosome_summary import SMALL_NM, share_of_bins, undiluted
+from features.tables.facts import (
+    FACT_COLUMNS,
+    FACT_TIME,
+    SNAPSHOT,
+    distinct_files,
+    laboratory_facts,
+    measurement_facts,
+    snapshots,
+)
+from features.tables.imaging_measures import VOLUMES, name_of_measure
+from features.tables.olink_profile import IS_COUNTED as NPX_IS_COUNTED
+from features.tables.olink_profile import PLATFORMS, one_platform
 from features.view import Feature, GoldView, Silver
+from infra.table import Table
+from infra.tables.cytokine import cytokine_result
+from infra.tables.exosome import exosome_measurement
+from infra.tables.imaging import imaging_measurement
+from infra.tables.mutations import mutational_burden
+from ingestion.sources.exosome.summary import is_usable
 
 DEFINITION = "history.measurements/1"
 
 CYTOKINES, PROTEOMICS, EXOSOMES, BURDEN, IMAGING = "cytokines", "proteomics", "exosomes", "burden", "imaging"
 """Values of `modalities`."""
-VESICLES = {
-    "log2_concentration_per_ml": "concentration",
-    "mode_nm": "mode_nm",
-    "mean_nm": "mean_nm",
-    f"share_{SMALL_NM[0]:.0f}_{SMALL_NM[1]:.0f}nm": "share",
-}
-"""Measure of vesicles -> its column of `video_facts`."""
+_OF_RESULTS = ("site_id", "sample_id", "known_time", "reporting_delay_days", "ingested_at", "file_id", "file_row")
 
 _SOURCES = (
     "cytokine_result.value",
@@ -57,8 +66,11 @@ _TIMES = ("specimen.collected_time", "imaging_measurement.event_time", "imaging_
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
-    parts = (_cytokines(silver), _proteins(silver), _vesicles(silver), _burdens(silver), _regions(silver))
-    facts = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), parts)
+    rows = (_blood(silver["cytokine_result"]), _vesicles(silver["exosome_measurement"]))
+    results = reduce(DataFrame.unionByName, (*rows, _burdens(silver["mutational_burden"])))
+    # One pass over the results of all laboratories: joining each with its specimens would cost as much again for each.
+    of_samples = laboratory_facts(results, silver["specimen"], ["key"]).withColumnRenamed("sample_id", "taken")
+    facts = _measured(of_samples).unionByName(_measured(_regions(silver))).where("value IS NOT NULL")
     measured = (
         one_platform(snapshots(facts, "patient_id"))
         .groupBy(*SNAPSHOT, "modality", "measure", "taken")
@@ -88,50 +100,70 @@ def _whole() -> Column:
     return F.when(F.max("is_log2"), F.when(value > 0, F.log2(value))).otherwise(value)
 
 
-def _cytokines(silver: Silver) -> DataFrame:
-    return _facts(well_facts(silver), CYTOKINES, F.col("analyte"), "sample_id", is_log2=F.lit(True))
-
-
-def _proteins(silver: Silver) -> DataFrame:
-    of_interest = F.col("platform").isin(*PLATFORMS) & F.col("analyte").isin(*ANALYTES)
-    assays = assay_facts(silver["cytokine_result"].where(of_interest), silver["specimen"])
-    return _facts(assays, PROTEOMICS, F.col("analyte"), "sample_id", platform=F.col("platform"))
-
-
-def _vesicles(silver: Silver) -> DataFrame:
-    measures = F.array(
-        *(F.struct(F.lit(name).alias("measure"), F.col(c).alias("value")) for name, c in VESICLES.items())
+def _blood(results: DataFrame) -> DataFrame:
+    """Cytokines in pg/mL and NPX of the same analytes, as `cytokine_kinetics` and `olink_profile` count them."""
+    platform = F.col("platform")
+    is_npx = platform.isin(*PLATFORMS)
+    value = F.when(is_npx & F.expr(NPX_IS_COUNTED), F.col("value")).when(
+        ~is_npx & F.expr(IS_COUNTED), substituted_value()
     )
-    videos = video_facts(silver).select("*", F.inline(measures))
-    return _facts(videos, EXOSOMES, F.col("measure"), "sample_id", is_log2=F.col("measure").startswith("log2_"))
+    modality = F.when(is_npx, PROTEOMICS).otherwise(CYTOKINES)
+    token = _token(modality, F.col("analyte"), value, is_log2=~is_npx, platform=F.when(is_npx, platform))
+    rows = results.where(F.col("analyte").isin(*ANALYTES) & platform.isin(PLATFORM, *PLATFORMS))
+    return _results(rows, cytokine_result, token)
 
 
-def _burdens(silver: Silver) -> DataFrame:
+def _vesicles(videos: DataFrame) -> DataFrame:
+    counts = is_usable(F.col("validity"), F.col("is_instrument_average"))
+    measures = {
+        "log2_concentration_per_ml": undiluted(),
+        "mode_nm": F.col("mode_nm"),
+        "mean_nm": F.col("mean_nm"),
+        f"share_{SMALL_NM[0]:.0f}_{SMALL_NM[1]:.0f}nm": share_of_bins(*SMALL_NM),
+    }
+    tokens = [
+        _token(F.lit(EXOSOMES), F.lit(name), F.when(counts, value), is_log2=F.lit(name.startswith("log2_")))
+        for name, value in measures.items()
+    ]
+    return _results(videos, exosome_measurement, *tokens)
+
+
+def _burdens(burdens: DataFrame) -> DataFrame:
+    definition = F.col("definition")
     short = F.coalesce(
-        *(F.when(F.col("definition").startswith(start), F.lit(f"tmb_{s}_per_mb")) for s, start in DEFINITIONS.items())
+        *(F.when(definition.startswith(start), F.lit(f"tmb_{s}_per_mb")) for s, start in DEFINITIONS.items())
     )
-    burdens = burden_facts(silver).withColumnRenamed("tmb_per_mb", "value").where(short.isNotNull())
-    return _facts(burdens, BURDEN, short, "sample_id", definition=F.col("definition"))
+    token = _token(F.lit(BURDEN), short, F.when(short.isNotNull(), F.col("tmb_per_mb")), definition=definition)
+    return _results(burdens, mutational_burden, token)
 
 
 def _regions(silver: Silver) -> DataFrame:
     is_volume = F.col("measure").isin(*VOLUMES)
-    return _facts(region_facts(silver), IMAGING, name_of_measure(), "series_uid", is_summed=is_volume)
+    token = _token(F.lit(IMAGING), name_of_measure(), F.col("value"), is_summed=is_volume)
+    regions = measurement_facts(silver["imaging_measurement"], silver["imaging_series"], imaging_measurement.key)
+    return regions.withColumn("tokens", F.array(token)).withColumnRenamed("series_uid", "taken")
 
 
-def _facts(facts: DataFrame, modality: str, measure: Column, taken: str, **how: Column) -> DataFrame:
-    """Facts with a value in common columns. taken: column of the sample or series that was measured. how: what
-    `_whole` and `one_platform` go by.
-    """
-    return facts.where("value IS NOT NULL").select(
-        "patient_id",
-        F.lit(modality).alias("modality"),
+def _measured(facts: DataFrame) -> DataFrame:
+    """A row for each token of each fact."""
+    return facts.select("patient_id", "taken", *FACT_COLUMNS, F.inline("tokens"))
+
+
+def _token(modality: Column, measure: Column, value: Column, **how: Column) -> Column:
+    """One measurement of a row; null in value: none. how: what `_whole` and `one_platform` go by."""
+    kinds = {"is_log2": "boolean", "is_summed": "boolean", "platform": "string", "definition": "string"}
+    return F.struct(
+        modality.alias("modality"),
         measure.alias("measure"),
-        F.col(taken).alias("taken"),
-        "value",
-        *FACT_COLUMNS,
-        *(column.alias(name) for name, column in how.items()),
+        value.cast("double").alias("value"),
+        *(how.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in kinds.items()),
     )
+
+
+def _results(rows: DataFrame, table: Table, *tokens: Column) -> DataFrame:
+    """Rows of a laboratory table in columns common to all, with what each measured as `tokens`."""
+    key = F.array(F.lit(table.name), *(F.col(name).cast("string") for name in table.key))
+    return rows.select(*_OF_RESULTS, key.alias("key"), F.array(*tokens).alias("tokens"))
 
 
 view = GoldView(

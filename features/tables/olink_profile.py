@@ -11,13 +11,20 @@ from infra.tables.cytokine import cytokine_result
 
 DEFINITION = "olink.npx_course/1"
 PLATFORMS = ("olink_target", "olink_explore")
+IS_COUNTED = "sample_type = 'unknown' AND unit = '{NPX}' AND value IS NOT NULL"
+"""Which results of these platforms are a patient's NPX."""
 _SOURCES = ("cytokine_result.value", "specimen.collected_time", "treatment.start_time")
 
 
 def build(silver: Silver) -> DataFrame:
     """One row for each patient and change. See `view` for the features."""
     results = silver["cytokine_result"].where(F.col("platform").isin(*PLATFORMS))
-    assays = snapshots_since_treatment(assay_facts(results, silver["specimen"]), silver["treatment"])
+    facts = (
+        laboratory_facts(results, silver["specimen"], cytokine_result.key)
+        .where(IS_COUNTED)
+        .select("patient_id", "sample_id", "platform", "analyte", "value", *FACT_COLUMNS)
+    )
+    assays = snapshots_since_treatment(facts, silver["treatment"])
     # The platform is a group of its own: NPX of two platforms must never meet.
     group = [*SNAPSHOT, "platform", "analyte"]
     course = (
@@ -52,18 +59,6 @@ def build(silver: Silver) -> DataFrame:
         F.col("panel.baseline").alias("baseline_npx"),
         F.col("panel.last").alias("last_npx"),
         F.col("panel.change").alias("change_npx"),
-    )
-
-
-def assay_facts(results: DataFrame, specimen: DataFrame) -> DataFrame:
-    """Assays of unknown samples as facts: patient_id, sample_id, platform, analyte, value (NPX), FACT_COLUMNS.
-
-    results: rows of cytokine_result of these platforms.
-    """
-    return (
-        laboratory_facts(results, specimen, cytokine_result.key)
-        .where("sample_type = 'unknown' AND unit = '{NPX}' AND value IS NOT NULL")
-        .select("patient_id", "sample_id", "platform", "analyte", "value", *FACT_COLUMNS)
     )
 
 
