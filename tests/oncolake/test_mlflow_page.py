@@ -56,5 +56,5 @@ def test_runs_stand_side_by_side_with_their_charts(lake: Lake, tmp_path: Path) -
         assert page.run("document.querySelectorAll('.js-plotly-plot .barlayer .point').length") >= len(models)
 
         page.open(mlflow_page.of_experiment(base, lake, TASK, "TABLE"))
-        page.until(f"{TASK}_v1", "gold.clinical_profile (v3)", "silver.outcome (v0)", f"{TASK}-coxnet", *models)
+        page.until(TASKS[TASK].service, "gold.clinical_profile (v3)", "silver.outcome (v0)", f"{TASK}-coxnet", *models)
         assert page.hosts == {"127.0.0.1"}  # the page calls nobody

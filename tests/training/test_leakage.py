@@ -11,6 +11,7 @@ import pytest
 from features.leakage.check import check
 from features.retrieval import Retrieved, retrieve
 from features.store.repository import apply
+from features.store.services import views_of
 from infra.errors import UsageError
 from infra.lake import Lake
 from oncolake.commands.features_check import open_dataset
@@ -20,11 +21,12 @@ from training.flow.writing import LEAKAGE
 from training.plan import QUICK
 from training.rebuild import rebuild
 from training.run import LeakageError, RunSummary, train
+from training.tasks import TASKS
 from training.tracking import Tracker
 
 pytestmark = pytest.mark.slow
 
-SERVICE = "overall_survival_v1"
+SERVICE = TASKS["overall_survival"].service
 N = 60
 
 
@@ -45,7 +47,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     gold(lake, 7, karnofsky=lambda i: 60.0 + i % 4 * 10, age_years=lambda i: 40.0 + i)
     gold(lake, 90, karnofsky=lambda i: 30.0 + i % 3 * 10, age_years=lambda i: 40.0 + i)
     times: dict[str, Any] = {"event_time": synthetic.START, "known_time": synthetic.START}
-    for view in ("cytokine_kinetics", "olink_profile", "exosome_summary", "burden", "imaging_availability"):
+    for view in set(views_of(SERVICE)) - {"clinical_profile"}:
         write_gold(lake, view, {"patient_id": "patient000", "file_ids": [synthetic.FILE]} | times)
     apply(lake)
     return lake

@@ -101,7 +101,7 @@ def test_the_page_holds_the_same_items_and_fetches_nothing(lake: Lake, version: 
 
 def test_no_value_of_a_patient_is_on_a_card_or_in_the_example(lake: Lake, version: ModelVersion) -> None:
     labels = TASKS[TASK].build_labels(lake).frame
-    frame = retrieve(lake, "overall_survival_v1", labels).frame
+    frame = retrieve(lake, TASKS["overall_survival"].service, labels).frame
     canaries = {str(v) for v in labels["patient_id"]}
     canaries |= {str(v.date()) for v in labels["event_timestamp"]}
     numbers = pd.concat([labels["time_days"], frame[CLEAR], frame[BLURRED], frame["clinical_profile__age_years"]])
