@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from infra.errors import UsageError
 from infra.lake import Lake
 from tests.training.registry.conftest import BLURRED, CLEAR, TASK, retrieve, trained
 from training.artefacts import artefact
+from training.registry.card.blocks import markdown
+from training.registry.card.compose import card_of
+from training.registry.card.facts import facts_of
 from training.registry.card.tripod import ITEMS
 from training.registry.card.writing import HTML, MARKDOWN, card
 from training.registry.promotion import promote
@@ -131,3 +135,11 @@ def test_a_run_that_is_not_registered_has_a_card_and_a_permuted_one_has_none(lak
     assert "It is not registered." in card(lake, runs["blurred"].run_id)
     with pytest.raises(UsageError, match="was trained on permuted labels"):
         card(lake, trained(lake, permute=True)["clear"].run_id)
+
+
+def test_a_card_of_groups_speaks_of_no_folds_and_no_prediction(lake: Lake, version: ModelVersion) -> None:
+    facts = facts_of(lake, version.run_id)
+    groups = replace(facts, task=replace(facts.task, kind="profiles"))
+    text = markdown(card_of(groups))
+    assert "fold" not in text.lower() and "Development of groups of patients, and no prediction" in text
+    assert "cross-validation" in markdown(card_of(facts))

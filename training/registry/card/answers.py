@@ -22,12 +22,39 @@ class Answer:
 
 def answers(facts: Facts, predictors: list[Predictor]) -> dict[str, Answer]:
     """Item number -> what the run says of it."""
-    return {**_what(facts), **_patients(facts), **_predictors(facts, predictors), **_methods(facts), **_results(facts)}
+    found = {**_what(facts), **_patients(facts), **_predictors(facts, predictors), **_methods(facts), **_results(facts)}
+    return found | (_of_groups(facts) if facts.task.kind == "profiles" else {})
 
 
 def count(n: object) -> str:
     """A number of patients, as far as it may be said."""
     return f"fewer than {FEWEST}" if n is None or (isinstance(n, int) and 0 < n < FEWEST) else f"{n:,}"
+
+
+def evaluated(facts: Facts) -> str:
+    """How the numbers of the card came about."""
+    if facts.task.kind == "profiles":
+        return (
+            "Groups are made of all patients, without outcomes; stability is their agreement with groups found in "
+            "bootstrap samples of patients, and limits are what 95 % of the samples lie between."
+        )
+    return "Out of fold, by nested cross-validation with patients whole; 95 % intervals over resampled patients."
+
+
+def _of_groups(facts: Facts) -> dict[str, Answer]:
+    """What is another for a task that groups patients and predicts no outcome."""
+    n, reference = facts.cohort.get("n_patients"), facts.task.reference
+    return {
+        "1": Answer(f"Development of groups of patients, and no prediction: {facts.task.question}", "the title"),
+        "4": Answer("Development, with stability under resampling; there is no external evaluation."),
+        "8a": Answer(facts.task.horizon),
+        "10": Answer(f"{count(n)} patients. All who met the cohort rule were used.", "whether that suffices"),
+        "12a": Answer("Nothing is held back: all patients form the groups, and resamples of them judge these."),
+        "12c": Answer(f"{facts.description} The number of groups is the one that is most stable beyond chance."),
+        "12e": Answer(f"Stability against {reference} in the same resamples; log-rank test with permutations by site."),
+        "16": Answer("There are no data of evaluation."),
+        "21": Answer(f"{count(n)} patients formed the groups; outcomes enter the log-rank test only."),
+    }
 
 
 def _what(facts: Facts) -> dict[str, Answer]:
@@ -104,9 +131,11 @@ def _methods(facts: Facts) -> dict[str, Answer]:
         else "untested for leaks"
     )
     folds, seeds = run.params.get("folds", "?"), run.params.get("seeds", "1")
+    splits = "" if seeds == "1" else f", in {seeds} different splits"
     sites = facts.children.get("site", ())
     chosen = {k: v for k, v in run.params.items() if k not in _OF_EVERY_RUN}
     tuned = f" On all patients these were chosen: {', '.join(f'{k} {v}' for k, v in chosen.items())}." if chosen else ""
+    alarm = "; alarms are judged at the one of 80 % sensitivity" if task.rows_per_hour is not None else ""
     outputs = ", ".join(facts.serving.outputs) if facts.serving else "scores"
     found = {
         "7": Answer(
@@ -114,8 +143,8 @@ def _methods(facts: Facts) -> dict[str, Answer]:
             "whether quality is alike in all groups of people",
         ),
         "12a": Answer(
-            f"Outer {folds}-fold cross-validation with patients whole, repeated for {seeds} seed(s); every number "
-            "here is of patients that the fitted model had not seen."
+            f"Outer {folds}-fold cross-validation with patients whole{splits}; every number here is of patients "
+            "that the fitted model had not seen."
         ),
         "12b": Answer(
             "Imputation, scaling and selection are steps of the fitted pipeline, which lies in the logged model.",
@@ -123,13 +152,13 @@ def _methods(facts: Facts) -> dict[str, Answer]:
         ),
         "12c": Answer(f"{facts.description} Inner folds choose among its hyper-parameters, where it has any.{tuned}"),
         "12e": Answer(
-            f"Primary: {task.primary_metric}; all with 95 % intervals over resampled patients, and in pairs against "
-            f"{task.candidates[0].name} and {task.reference}."
+            f"Primary: {task.primary_metric}; all with 95 % intervals over resampled patients, and compared in pairs "
+            f"with {task.reference}."
         ),
         "12f": Answer("The model was not updated after its evaluation."),
         "12g": Answer("By the logged model: entity and time in, features fetched as known by then; see Use."),
         "14": Answer("The training takes no step for fairness.", "whether one is needed"),
-        "15": Answer(f"Columns {outputs}. No threshold is set."),
+        "15": Answer(f"Columns {outputs}. The model sets no threshold{alarm}."),
         "18e": Answer(
             f"The training set is pinned (digest {facts.lineage.digest[:16]}) and stays in the lake.", "who may see it"
         ),
@@ -138,8 +167,8 @@ def _methods(facts: Facts) -> dict[str, Answer]:
     }
     if sites:
         found["12d"] = Answer(f"Each of {len(sites)} sites was left out of training in turn and tested.")
-    if task.kind == "classes":
-        found["13"] = Answer("Classes are neither resampled nor weighted; predictions are as fitted.")
+    classes = "Classes are neither resampled nor weighted; predictions are as fitted."
+    found["13"] = Answer(classes if task.kind == "classes" else "There are no classes to balance.")
     return found
 
 
@@ -169,7 +198,7 @@ def limits(facts: Facts) -> list[str]:
     n_sites = len(facts.cohort.get("sites", {}))
     if n_sites == 1:
         said.append("All patients are of one site.")
-    n = facts.cohort.get("n_with_outcome")
+    n = facts.cohort.get("n_with_outcome") if facts.task.kind != "profiles" else None
     if n is not None and n < 100:
         said.append(f"{n} patients had the outcome: too few to tell models apart that differ by a few hundredths.")
     low, high = value(f"{primary}_low"), value(f"{primary}_high")

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from training.comparison.metrics import Interval, is_value, metric
-from training.registry.card.answers import INTENDED_USE, Answer, answers, count, limits
+from training.registry.card.answers import INTENDED_USE, Answer, answers, count, evaluated, limits
 from training.registry.card.blocks import OPEN, Block, Figure, Heading, Lead, Table, Text
 from training.registry.card.facts import FIGURES, Facts
 from training.registry.card.predictors import Predictor, predictors
 from training.registry.card.tripod import DOI, ITEMS, SECTIONS
+from training.task import Task
 
 
 def card_of(facts: Facts) -> list[Block]:
@@ -37,7 +38,7 @@ def in_short(facts: Facts) -> str:
     lines = [
         f"**{facts.run.tags['model']}**: {facts.task.question}",
         INTENDED_USE,
-        f"{metric(primary).label}: {Interval.of(facts.run.metrics, primary).text()}, out of fold, 95 % over patients.",
+        f"{metric(primary).label}: {Interval.of(facts.run.metrics, primary).text()}. {evaluated(facts)}",
         *_standing(facts),
         f"Trained on {facts.lineage.service}, digest {facts.lineage.digest[:16]}.",
         "The whole card: model_card.html and model_card.md among the artefacts of the run.",
@@ -58,7 +59,7 @@ def _performance(facts: Facts) -> list[Block]:
     metrics, primary = facts.run.metrics, facts.task.primary_metric
     names = [n for n in metrics if is_value(n) and f"{n}_low" in metrics and n != primary]
     rows = [
-        (_label(name), Interval.of(metrics, name).text())
+        (_label(facts.task, name), Interval.of(metrics, name).text())
         for name in (primary, *sorted(names))
         if name in metrics and "_site_" not in name
     ]
@@ -75,20 +76,23 @@ def _performance(facts: Facts) -> list[Block]:
         rows.append(("permuted labels reach as much: p", f"{metrics['permutation_p']:.3f}"))
     others = [
         (name, Interval.of(run.metrics, primary).text())
-        for name, run in facts.baselines.items()
-        if name != facts.run.tags["model"]
+        for name in (facts.task.candidates[0].name, facts.task.reference)
+        if (run := facts.baselines.get(name)) is not None and name != facts.run.tags["model"]
     ]
     return [
         Heading(2, "Performance"),
-        Text("Out of fold, by nested cross-validation with patients whole; 95 % intervals over resampled patients."),
+        Text(evaluated(facts)),
         Table(("metric", "value (95 % interval)"), tuple(row for row in rows if row[1] != "-"), numeric=(1,)),
         *([Table(("baseline", metric(primary).label), tuple(others), numeric=(1,))] if others else []),
         *(Figure(FIGURES[name], name, png) for name, png in facts.figures.items()),
     ]
 
 
-def _label(name: str) -> str:
-    """A metric as people write it, at whatever horizon it is."""
+def _label(task: Task, name: str) -> str:
+    """A metric as people write it, at whatever horizon and in whatever subgroup it is."""
+    for subgroup in task.subgroups:
+        if name.endswith(f"_{subgroup.name}"):
+            return f"{_label(task, name.removesuffix(f'_{subgroup.name}'))}, {subgroup.name.replace('_', ' ')}"
     at = re.fullmatch(r"(\w+)_(\d+)m", name)
     return metric(f"{at[1]}_12m").label.replace("12 months", f"{at[2]} months") if at else metric(name).label
 
