@@ -49,6 +49,10 @@ def _of_groups(facts: Facts) -> dict[str, Answer]:
         "4": Answer("Development, with stability under resampling; there is no external evaluation."),
         "8a": Answer(facts.task.horizon),
         "10": Answer(f"{count(n)} patients. All who met the cohort rule were used.", "whether that suffices"),
+        "11": Answer(
+            "Shares missing: see Participants and Predictors. Who has less than half of the measures is placed in no "
+            "group; what stands in for others is learned from the patients who form the groups."
+        ),
         "12a": Answer("Nothing is held back: all patients form the groups, and resamples of them judge these."),
         "12c": Answer(f"{facts.description} The number of groups is the one that is most stable beyond chance."),
         "12e": Answer(f"Stability against {reference} in the same resamples; log-rank test with permutations by site."),
