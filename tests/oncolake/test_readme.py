@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import pytest
 
+from features.tables import VIEWS
+from infra import delta
 from infra.lake import Lake
 from infra.settings import Settings
 from ingestion.discovery import Delivery, discover
@@ -166,7 +168,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drive = synthetic.signal(patient)
         write_gold(lake, "clinical_profile", row | {"karnofsky": 60.0 + number % 4 * 10, "age_years": 40.0 + number})
         write_gold(lake, "cytokine_kinetics", row | {"il6_log2_change": drive})
-    for view in ("olink_profile", "exosome_summary", "burden", "imaging_availability", "treatment_times"):
+    for view in [v.name for v in VIEWS.values() if v.entity == "patient" and not delta.exists(lake.gold(v.name))]:
         write_gold(lake, view, {"patient_id": patients[0], "file_ids": [synthetic.FILE], **times})
     apply(lake)
     return folder
