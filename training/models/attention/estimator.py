@@ -103,8 +103,9 @@ class AttentionSurvival(Attention):
         """groups: whose rows stay together in the inner folds; by default a row is a patient."""
         event, time = np.asarray(y["event"], bool), np.asarray(y["time"], float)
         outputs = self._learn(X, event, time, groups)
-        slope = nonnegative(cox_gradient(outputs[:, None], event, time), 1, ridge=SLOPE_RIDGE)[0]
-        self.slope_ = max(LEAST_SLOPE, float(slope))
+        sd = _spread(outputs)
+        slope = nonnegative(cox_gradient(outputs[:, None] / sd, event, time), 1, ridge=SLOPE_RIDGE)[0]
+        self.slope_ = max(LEAST_SLOPE, float(slope)) / sd
         # On outputs for patients not seen: the curves are as steep as they will be for new patients.
         self.baseline_ = BreslowEstimator().fit(self.slope_ * outputs, event, time)
         return self
@@ -134,8 +135,9 @@ class AttentionClasses(Attention):
         truth = np.asarray(y, bool)
         self.classes_ = np.unique(y)
         outputs = self._learn(X, truth, np.zeros(len(X)), groups)
-        found = nonnegative(logistic_gradient(outputs[:, None], truth), 1, ridge=SLOPE_RIDGE, n_free=1)
-        self.slope_, self.intercept_ = max(LEAST_SLOPE, float(found[0])), float(found[1])
+        sd = _spread(outputs)
+        found = nonnegative(logistic_gradient(outputs[:, None] / sd, truth), 1, ridge=SLOPE_RIDGE, n_free=1)
+        self.slope_, self.intercept_ = max(LEAST_SLOPE, float(found[0])) / sd, float(found[1])
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:
@@ -144,6 +146,15 @@ class AttentionClasses(Attention):
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
         return np.asarray(self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)])
+
+
+def _spread(outputs: Floats) -> float:
+    """SD of outputs, the unit in which the slope is shrunk: members that were held back strongly say little, but well.
+
+    1 where all outputs are the same.
+    """
+    sd = float(outputs.std())
+    return sd if sd > 1e-6 else 1.0
 
 
 def _folds(outcome: npt.NDArray[np.bool_], groups: npt.NDArray[Any], seed: int) -> list[Fold]:
