@@ -58,6 +58,9 @@ kill-matrix: $(READY) ## SIGKILL at every point of an ingest and at random momen
 conformance: $(READY) ## what Feast's own suite asks of an offline store, asked of ours with both engines; no network
 	@$(RUN)/python -m tests.conformance
 
+evidence: $(READY) ## after demo: what was planted in its cohort, held against what the runs of ./lake found; writes docs/evidence.md
+	@$(RUN)/python -m tests.evidence --lake $(LAKE) --landing $(LANDING)
+
 fuzz: $(READY) ## 2,000 mutated files for every reader; PER_FORMAT=200 for fewer
 	@$(RUN)/python -m tests.ingestion.fuzz --per-format $(PER_FORMAT)
 
@@ -81,4 +84,4 @@ bench: $(READY) ## measures against peers and writes docs/benchmarks.md: an hour
 clean: ## removes the demo's lake and landing folder; the environment stays
 	rm -rf $(LAKE) $(LANDING)
 
-.PHONY: help setup demo ui browser servers test test-fast test-slow kill-matrix conformance fuzz check docs format bench clean
+.PHONY: help setup demo evidence ui browser servers test test-fast test-slow kill-matrix conformance fuzz check docs format bench clean

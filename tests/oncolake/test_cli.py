@@ -22,7 +22,8 @@ COMMANDS = (
     "demo", "ingest", "status", "quarantine", "quarantine list", "quarantine show", "quarantine replay", "features",
     "features build", "features apply", "features materialize", "features get", "features list", "features describe",
     "features check", "features drift", "features audit", "train", "runs", "runs compare", "impact", "replay",
-    "trace", "pseudonym", "ui", "maintain", "schedule",
+    "trace", "pseudonym", "ui", "maintain", "schedule", "models", "models register", "models promote", "models list",
+    "models card",
 )  # fmt: skip
 
 
