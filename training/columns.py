@@ -7,6 +7,7 @@ import pandas as pd
 from features.wide import wide
 from training.modalities import HISTORY
 from training.models.preparation import numeric
+from training.task import SECONDS_A_DAY
 
 SEPARATOR = "__"
 SPREAD: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -22,7 +23,6 @@ OBSERVED_AT = f"{HISTORY}{SEPARATOR}observed_at"
 DAYS_BEFORE = f"{HISTORY}{SEPARATOR}days_before"
 """Days from the measurement to the prediction, 0 or more: what OBSERVED_AT becomes."""
 HISTORY_COLUMNS = (MEASURES, TOKEN_MODALITIES, VALUES, DAYS_BEFORE)
-SECONDS_A_DAY = 86_400.0
 
 
 def model_columns(retrieved: pd.DataFrame, prediction_time: pd.Series) -> tuple[pd.DataFrame, list[str]]:

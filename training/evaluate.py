@@ -93,7 +93,7 @@ def evaluate(
     fitted, predictions = out_of_fold(dataset, candidate, folds, seed, jobs=jobs, tell=tell)
     score = scorer(dataset, predictions)
     primary = dataset.task.primary_metric
-    samples = _samples(dataset, score, _n_samples(dataset) if n_samples is None else n_samples, seed)
+    samples = _samples(dataset, score, n_bootstrap_samples(dataset) if n_samples is None else n_samples, seed)
     # The whole, then each fold on its own: all are weights.
     parts = score(np.vstack([np.ones(len(dataset.labels)), *(predictions.fold == k for k in range(len(folds)))]))
     fold_metrics = [{name: float(values[k + 1]) for name, values in parts.items()} for k in range(len(folds))]
@@ -208,5 +208,6 @@ def _difference(
     return _estimate(value, intervals({primary: paired})[primary], by_fold)
 
 
-def _n_samples(dataset: Dataset) -> int:
+def n_bootstrap_samples(dataset: Dataset) -> int:
+    """How many samples intervals rest on: fewer where rows are thousands, and each sample costs more."""
     return BOOTSTRAP_SAMPLES if len(dataset.labels) < MANY_ROWS else BOOTSTRAP_SAMPLES_MANY_ROWS

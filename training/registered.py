@@ -19,15 +19,20 @@ class Version:
 
 def registered(tracker: Tracker) -> dict[str, tuple[Version, ...]]:
     """Registered versions by the id of the run that they came from, in two questions however many there are."""
+    found: dict[str, list[Version]] = defaultdict(list)
+    for version, aliases in with_aliases(tracker):
+        found[str(version.run_id)].append(Version(version.name, int(version.version), aliases))
+    return {run_id: tuple(sorted(of, key=lambda v: (v.name, v.version))) for run_id, of in found.items()}
+
+
+def with_aliases(tracker: Tracker) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """MLflow's registered versions, each with its aliases, sorted; a version itself does not know them."""
     aliases: dict[tuple[str, int], list[str]] = defaultdict(list)
     for model in _pages(tracker.client.search_registered_models):
         for alias, version in model.aliases.items():
             aliases[model.name, int(version)].append(alias)
-    found: dict[str, list[Version]] = defaultdict(list)
     for version in _pages(tracker.client.search_model_versions):
-        key = (version.name, int(version.version))
-        found[str(version.run_id)].append(Version(*key, tuple(sorted(aliases[key]))))
-    return {run_id: tuple(sorted(of, key=lambda v: (v.name, v.version))) for run_id, of in found.items()}
+        yield version, tuple(sorted(aliases[version.name, int(version.version)]))
 
 
 def logged_models(tracker: Tracker, run: LoggedRun) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ PREDICTION_TIME = "event_timestamp"
 SITE = "site_id"
 TIME_DAYS = "time_days"
 IS_EVENT = "is_event"
+SECONDS_A_DAY = 86_400.0
 LABEL = "label"
 COMPETING = "is_competing"
 """Survival: whether something that rules the event out came first, at TIME_DAYS (death before progression)."""

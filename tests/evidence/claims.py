@@ -39,7 +39,6 @@ DRIVEN_BY = {
 }
 """Task -> the modalities that carry what `oncolake.demo.truth` lets drive its outcome (beside the clinic's own)."""
 CLASSICAL = {"survival": "coxnet", "classes": "elastic_net"}
-TRIVIAL = ("kaplan_meier", "aalen_johansen", "prevalence")
 DRIVERS = {"overall_survival": ("IL6", "concentration"), "treatment_response": ("CXCL8", "IFNG", "concentration")}
 """Measures that drive the outcome, as parts of the measures' names in a history."""
 

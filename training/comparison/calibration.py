@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from training.metrics.survival import FollowUp, observed_incidence
 from training.task import COMPETING, IS_EVENT, LABEL, TIME_DAYS, Task
+from training.tracking.names import AT_HORIZON
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 FEWEST = 10
 MOST_GROUPS = 10
-AT_HORIZON = "survival_at_horizon"
-"""Column of predictions with the predicted share without the event at the task's horizon."""
 Z95 = 1.959964
 
 

@@ -14,7 +14,7 @@ from infra.lake import Lake
 from training.artefacts import predictions
 from training.comparison import charts
 from training.comparison.calibration import FEWEST, Group, groups_of
-from training.comparison.metrics import NAN, Interval, is_value, metric, shown
+from training.comparison.metrics import NAN, Interval, Metric, is_value, metric, shown
 from training.comparison.sections import cohort, in_short, models_table, provenance
 from training.comparison.sides import Entry, SideBySide
 from training.tracking import Tracker
@@ -61,18 +61,18 @@ def page(sides: SideBySide, calibrated: Calibrated) -> str:
     )
 
 
+def _forest(of: Metric, title: str, rows: Sequence[charts.Row]) -> str:
+    """Values of a metric, with a line where there is no skill."""
+    at_label = "" if of.chance is None else f"no skill, {of.chance:g}"
+    return charts.forest(title, rows, axis=of.label, at=of.chance, at_label=at_label)
+
+
 def _primary(sides: SideBySide) -> str:
     of = metric(sides.task.primary_metric)
     rows = [_row(e) for e in sides.entries if e.primary.is_known]
     if not rows:
         return ""
-    figure = charts.forest(
-        f"{of.label} of each model",
-        rows,
-        axis=of.label,
-        at=of.chance,
-        at_label="" if of.chance is None else f"no skill, {of.chance:g}",
-    )
+    figure = _forest(of, f"{of.label} of each model", rows)
     note = "Dots are models, hollow diamonds the baselines and permuted labels; lines are 95 % intervals over patients."
     return _section(f"{of.label}", note, f"<figure>{figure}</figure>")
 
@@ -149,13 +149,7 @@ def _modalities(sides: SideBySide) -> str:
         )
         figures += f"<figure><figcaption>Added to all the others</figcaption>{drawn}</figure>"
     if alone:
-        drawn = charts.forest(
-            "Each modality alone",
-            [*alone, charts.Row("all modalities", entry.primary, "plain")],
-            axis=of.label,
-            at=of.chance,
-            at_label="" if of.chance is None else f"no skill, {of.chance:g}",
-        )
+        drawn = _forest(of, "Each modality alone", [*alone, charts.Row("all modalities", entry.primary, "plain")])
         figures += f"<figure><figcaption>Each alone</figcaption>{drawn}</figure>"
     rows = [
         (e.label, f"without {p.modality}" if p.is_without else f"{p.modality} alone", p.value.text(),
@@ -188,13 +182,7 @@ def _sites(sides: SideBySide) -> str:
         rows += [charts.Row(f"   {e.label}", s.value, "plain" if e.is_reference else "model") for e, s in found]
     if not any(row.interval.is_known for row in rows):
         return ""
-    figure = charts.forest(
-        f"{of.label} at each site left out",
-        rows,
-        axis=of.label,
-        at=of.chance,
-        at_label="" if of.chance is None else f"no skill, {of.chance:g}",
-    )
+    figure = _forest(of, f"{of.label} at each site left out", rows)
     note = "Trained on all other sites, tested at the one that is named: what a new hospital might see."
     return _section("Sites that no training patient came from", note, f"<figure>{figure}</figure>")
 

@@ -23,7 +23,7 @@ from training.sites import leave_one_site_out, site_folds
 from training.splits import Fold
 from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Candidate
 from training.tracking.child import Child
-from training.tracking.names import PREDICTIONS
+from training.tracking.names import AT_HORIZON, PREDICTIONS
 
 PERMUTATIONS_A_STEP = 5
 PERMUTATIONS = "permutations.json"
@@ -176,7 +176,7 @@ def prediction_rows(dataset: Dataset, evaluation: Evaluation) -> pd.DataFrame:
     rows = rows.assign(fold=predictions.fold, score=predictions.score)
     horizon, times = task.horizon_days, predictions.times
     if horizon is not None and len(times) and horizon < times[-1]:
-        rows["survival_at_horizon"] = predictions.survival_at(horizon)
+        rows[AT_HORIZON] = predictions.survival_at(horizon)
     return rows
 
 

@@ -6,13 +6,13 @@ from training.fingerprint import code_hash
 from training.flow.evaluator import Addition, Outcome
 from training.task import Candidate
 from training.tracking import FINGERPRINT, IS_BEST, Recorder
+from training.tracking.names import LEAKAGE
 
 if TYPE_CHECKING:
     from features.leakage.check import Report
     from training.dataset import Dataset
     from training.plan import Plan
 
-LEAKAGE = "leakage.json"
 Tags = dict[str, str]
 
 

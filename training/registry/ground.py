@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from training.dataset import Dataset
-from training.evaluate import BOOTSTRAP_SAMPLES, BOOTSTRAP_SAMPLES_MANY_ROWS, MANY_ROWS
+from training.evaluate import n_bootstrap_samples
 from training.lineage import Lineage
 from training.metrics import classes
 from training.metrics.bootstrap import intervals, patient_weights
 from training.metrics.calibration import Calibration
 from training.scoring import Floats, Predictions, follow_up, scorer, survival_times
 from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, TIME_DAYS, Task
+from training.tracking.names import AT_HORIZON
 
-AT_HORIZON = "survival_at_horizon"
 _TARGETS = (TIME_DAYS, IS_EVENT, COMPETING, LABEL)
 
 
@@ -84,7 +84,7 @@ def compared(task: Task, own: Standing, other: Standing, seed: int = 0) -> Compa
     if why := not_the_same_ground(task, own, other):
         raise ValueError(why)
     mine, theirs = _Scored(task, _sorted(task, own.rows)), _Scored(task, _sorted(task, other.rows))
-    n = BOOTSTRAP_SAMPLES if len(own.rows) < MANY_ROWS else BOOTSTRAP_SAMPLES_MANY_ROWS
+    n = n_bootstrap_samples(mine.dataset)
     weights = [np.ones((1, len(own.rows))), *patient_weights(mine.dataset.groups, n, seed)]
     a, b = mine.over(weights), theirs.over(weights)
     calibration = _difference(a["calibration"], b["calibration"]) if "calibration" in a and "calibration" in b else None

@@ -9,16 +9,16 @@ from typing import Any
 from infra.errors import UsageError
 from infra.lake import Lake
 from training.artefacts import artefact
-from training.registered import logged_models
+from training.registered import logged_models, with_aliases
 from training.run import named
 from training.tasks import TASKS
 from training.tracking import LoggedRun, Tracker
 from training.tracking.models import tracking
+from training.tracking.names import LEAKAGE
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 PROMOTION = "promotion"
 """Tag of a version: what became of it when it was last held against the champion, a sentence."""
-LEAKAGE = "leakage.json"
 _ALIAS = re.compile(r"[a-z][a-z_-]{1,40}")
 _RESERVED = ("latest", CHAMPION)
 
@@ -84,19 +84,7 @@ def versions(lake: Lake, task: str) -> list[ModelVersion]:
 
 def every_version(lake: Lake) -> list[ModelVersion]:
     """Every version of every task's registered model: tasks in their order, the newest version first."""
-    client = Tracker(lake).client
-    aliases: dict[tuple[str, int], list[str]] = {}
-    for model in client.search_registered_models(max_results=len(TASKS) + 100):
-        for alias, version in model.aliases.items():
-            aliases.setdefault((model.name, int(version)), []).append(alias)
-    found: list[ModelVersion] = []
-    token = None
-    while True:
-        page = client.search_model_versions(page_token=token)
-        found += [_version(v, aliases.get((v.name, int(v.version)), ())) for v in page if v.name in TASKS]
-        token = page.token
-        if not token:
-            break
+    found = [_version(v, aliases) for v, aliases in with_aliases(Tracker(lake)) if v.name in TASKS]
     order = list(TASKS)
     return sorted(found, key=lambda v: (order.index(v.task), -v.version))
 
@@ -171,7 +159,7 @@ def _tags(run: LoggedRun) -> dict[str, str]:
     return {name: run.tags[name] for name in kept if name in run.tags}
 
 
-def _version(found: Any, aliases: "tuple[str, ...] | list[str]") -> ModelVersion:
+def _version(found: Any, aliases: tuple[str, ...]) -> ModelVersion:
     tags: Mapping[str, str] = found.tags
     return ModelVersion(
         task=found.name,
@@ -179,7 +167,7 @@ def _version(found: Any, aliases: "tuple[str, ...] | list[str]") -> ModelVersion
         model=tags.get("model", ""),
         run_id=str(found.run_id),
         model_id=str(found.source).removeprefix("models:/"),
-        aliases=tuple(sorted(aliases)),
+        aliases=aliases,
         registered_ms=int(found.creation_timestamp),
         promotion=tags.get(PROMOTION, ""),
     )

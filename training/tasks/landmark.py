@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from infra.current import current_arrow, pinned_or_newest
 from infra.lake import Lake
-from training.task import IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Labels
+from training.task import IS_EVENT, LABEL, PREDICTION_TIME, SECONDS_A_DAY, SITE, TIME_DAYS, Labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LANDMARK_DAY = 42
-SECONDS_A_DAY = 86_400.0
 PATIENT = "patient_id"
 TABLES = ("treatment", "outcome")
 

@@ -14,5 +14,8 @@ RESUMED = "resumed"
 IS_BEST = "is_best"
 """Tag ('true') of the best candidate of a training by the primary metric, set once the whole training is done."""
 PREDICTIONS = "predictions.parquet"
+AT_HORIZON = "survival_at_horizon"
+"""Column of predictions of survival: the predicted share free of the event at the task's horizon."""
+LEAKAGE = "leakage.json"
 TEXT_LENGTH = 500
 """MLflow keeps no more of a parameter."""

@@ -14,10 +14,11 @@ from training.registered import logged_models
 from training.registry import cohort
 from training.registry import serving as serving_file
 from training.registry.serving import Serving
-from training.registry.versions import LEAKAGE, ModelVersion, versions
+from training.registry.versions import ModelVersion, versions
 from training.run import named
 from training.task import Task
 from training.tracking import FINGERPRINT, LoggedRun, Tracker
+from training.tracking.names import LEAKAGE
 
 FIGURES = {"calibration.png": "Calibration, out of fold", "importance.png": "Importance, features shuffled"}
 
