@@ -140,8 +140,8 @@ def test_a_version_is_one_processs_with_the_lock_and_may_be_two_processes_withou
     """The loss is Delta's own on a local disk: two JVMs may both rename their commit into the same place.
 
     Two processes write the same versions through Delta's log store, on a disk whose renames take 50 ms (strace delays
-    them): the store looks once more right before it renames, so on a quick disk its gap is of microseconds. Where both were let write one version, the later file
-    has taken the place of the earlier.
+    them): the store looks once more right before it renames, so on a quick disk its gap is of microseconds. Where both
+    were let write one version, the later file has taken the place of the earlier.
     """
     lake, table = Lake.at(tmp_path / "lake"), tmp_path / "lake" / "silver" / "t"
     times = 60
