@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,16 @@ from features.retrieval import retrieve
 from infra.errors import UsageError
 from infra.lake import Lake
 from infra.settings import Settings
-from training.ablation import Part, ablate
+from training.ablation import ablations
 from training.artefacts import artefact
+from training.columns import DAYS_BEFORE
 from training.dataset import Dataset, assemble
 from training.evaluate import Estimate, evaluate, fit_rows, folds_of
 from training.permutation import PermutationTest, null_values
 from training.profiles.clustering import UNPLACED
 from training.profiles.evaluator import GROUPS
 from training.replay import replay
-from training.task import PREDICTION_TIME, Candidate, Task
+from training.task import Candidate, Task
 from training.tasks import TASKS
 from training.tracking import LoggedRun, Tracker
 
@@ -61,8 +62,15 @@ class Evidence:
     landing: Path
     settings: Settings
     say: Callable[[str], None]
+    assembled: dict[str, Dataset] = field(default_factory=dict)
 
     def dataset(self, task: Task) -> Dataset:
+        """The training set of a task, fetched once."""
+        if task.name not in self.assembled:
+            self.assembled[task.name] = self._dataset(task)
+        return self.assembled[task.name]
+
+    def _dataset(self, task: Task) -> Dataset:
         labels = task.build_labels(self.lake)
         return assemble(task, labels, retrieve(self.lake, task.service, labels.frame))
 
@@ -92,13 +100,10 @@ def modalities(evidence: Evidence, name: str) -> Iterator[Claim]:
     folds = folds_of(dataset, FOLDS, SEED)
     full = evaluate(dataset, candidate, folds, SEED)
     metric = task.primary_metric
-    alone: dict[str, Estimate] = {}
-    adds: dict[str, Estimate] = {}
-    for modality in sorted({*DRIVEN_BY[name], "burden", "imaging", "cytokines", "exosomes"}):
-        evidence.say(f"{name}: {modality} alone, and left out")
-        only = ablate(dataset, candidate, Part("alone", modality), folds, SEED, full)
-        alone[modality] = only.evaluation.estimates[metric]
-        adds[modality] = ablate(dataset, candidate, Part("without", modality), folds, SEED, full).adds
+    evidence.say(f"{name}: each modality left out, and alone")
+    found = ablations(dataset, candidate, folds, SEED, full, jobs=2)
+    alone = {a.part.modality: a.evaluation.estimates[metric] for a in found if a.part.kind == "alone"}
+    adds = {a.part.modality: a.adds for a in found if a.part.kind == "without"}
     for modality in DRIVEN_BY[name]:
         yield Claim(
             name,
@@ -215,20 +220,17 @@ def replayed(evidence: Evidence) -> Iterator[Claim]:
 def lookahead(evidence: Evidence) -> Claim:
     """No prediction was made with anything from after it: histories end before their prediction."""
     worst, n = np.inf, 0
-    for name, task in TASKS.items():
-        labels = task.build_labels(evidence.lake)
-        if task.kind == "classes" and task.entity == "case_id":
+    for task in TASKS.values():
+        if task.entity == "case_id":
             continue
-        evidence.say(f"{name}: histories")
-        features = assemble(task, labels, retrieve(evidence.lake, task.service, labels.frame)).features
-        column = "measurement_history__days_before"
-        if column in features:
-            known = features[column].dropna()
+        features = evidence.dataset(task).features
+        if DAYS_BEFORE in features:
+            known = features[DAYS_BEFORE].dropna()
             n += sum(len(days) for days in known)
             worst = min([worst, *(float(np.min(days)) for days in known if len(days))])
     return Claim(
         "all tasks",
-        f"no token of a history is later than its prediction ({PREDICTION_TIME})",
+        "no measurement in a history is later than its prediction",
         f"{n:,} tokens, the latest {worst:.2f} days before",
         n > 0 and worst >= 0,
     )

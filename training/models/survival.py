@@ -15,6 +15,7 @@ from sksurv.util import Surv
 from training.models.preparation import prepared
 
 Floats = npt.NDArray[np.float64]
+MOST_DOUBLINGS = 6
 
 
 def outcome(
@@ -60,9 +61,30 @@ def ridge_cox(features: object, seed: int) -> Any:
     return prepared(CoxPHSurvivalAnalysis(alpha=1.0, ties="efron"))
 
 
+class SteadyCoxnet(CoxnetSurvivalAnalysis):  # type: ignore[misc]
+    """Cox elastic net whose strengths are doubled until a fit exists; `alphas_` has those that were used.
+
+    With few events among many columns a weak penalty has no finite solution, and scikit-survival raises.
+    """
+
+    alphas: Any
+
+    def fit(self, X: Any, y: npt.NDArray[np.void]) -> "SteadyCoxnet":
+        given = self.alphas
+        try:
+            for _ in range(MOST_DOUBLINGS):
+                try:
+                    return super().fit(X, y)  # type: ignore[no-any-return]
+                except ArithmeticError:
+                    self.alphas = [2 * alpha for alpha in self.alphas]
+            return super().fit(X, y)  # type: ignore[no-any-return]
+        finally:
+            self.alphas = given
+
+
 def coxnet(features: object, seed: int) -> Any:
     """Cox elastic net (Simon et al. 2011); `alphas` holds one strength, which the grid chooses."""
-    return prepared(CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=[0.1], fit_baseline_model=True, max_iter=20_000))
+    return prepared(SteadyCoxnet(l1_ratio=0.5, alphas=[0.1], fit_baseline_model=True, max_iter=20_000))
 
 
 def survival_forest(features: object, seed: int) -> Any:
