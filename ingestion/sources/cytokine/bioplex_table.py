@@ -29,6 +29,8 @@ _REGION = re.compile(r"(.+?)\s*\((\d+)\)")
 
 Analyte = tuple[str, str]
 """(name as given, bead region or '')."""
+Place = tuple[Analyte, str, str]
+"""(analyte, type, wells as written)."""
 
 
 @dataclass
@@ -52,16 +54,23 @@ class Report:
     header: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     unit: str | None = None
-    _by_place: dict[tuple[Analyte, str, str], list[Row]] = field(default_factory=dict)
+    _by_place: dict[Place, list[Row]] = field(default_factory=dict)
+    _passed: dict[tuple[Place, frozenset[str]], int] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        """Adds a row, or its cells to one of the same analyte, type and wells that does not have them yet."""
-        same = self._by_place.setdefault((row.analyte, row.type, ",".join(row.wells)), [])
-        for other in same:
-            if not (other.cells.keys() & row.cells.keys()) - set(_OF_THE_WELL):
-                other.cells |= row.cells
-                other.problem = other.problem or row.problem
+        """Adds a row, or its cells to the first one of the same analyte, type and wells that does not have them yet."""
+        place = (row.analyte, row.type, ",".join(row.wells))
+        same = self._by_place.setdefault(place, [])
+        # A row that had these columns once has them for good: it is not looked at again, or a file that repeats a
+        # line many thousand times takes minutes.
+        asked = (place, frozenset(row.cells.keys() - set(_OF_THE_WELL)))
+        for i in range(self._passed.get(asked, 0), len(same)):
+            if not same[i].cells.keys() & asked[1]:
+                same[i].cells |= row.cells
+                same[i].problem = same[i].problem or row.problem
+                self._passed[asked] = i
                 return
+        self._passed[asked] = len(same)
         same.append(row)
         self.rows.append(row)
 
