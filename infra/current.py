@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from infra import scan
-from infra.errors import MachineError, UsageError
+from infra.errors import MissingTableError, UsageError
 from infra.lake import Lake
 from infra.table import Table
 from infra.tables import TABLES
@@ -16,7 +16,7 @@ from infra.tables import TABLES
 def silver_versions(lake: Lake, table_names: Iterable[str]) -> dict[str, int]:
     """The Delta version at which each silver table stands now; pin these before reading more than one table.
 
-    Raises UsageError on a name that no declaration has, MachineError where the lake has no such table yet.
+    Raises UsageError on a name that no declaration has, MissingTableError where the lake has no such table yet.
     """
     return {name: int(_open(lake, name, None).version()) for name in table_names}
 
@@ -39,7 +39,7 @@ def current_arrow(
     version: Delta version to read; None reads the newest.
     where: values that key columns must have. Only key columns can be asked for, because a condition on content
         would bring back the old version of a row whose correction no longer meets it.
-    Raises UsageError on an unknown table, version or key column, MachineError where the lake has no such table.
+    Raises UsageError on an unknown table, version or key column, MissingTableError where the lake has no such table.
     """
     import duckdb
     import numpy as np
@@ -81,7 +81,7 @@ def _open(lake: Lake, table_name: str, version: int | None) -> DeltaTable:
     try:
         return DeltaTable(place, version=version)
     except TableNotFoundError as error:
-        raise MachineError(
+        raise MissingTableError(
             f"The lake has no table {table_name} at {place} yet; expected files that feed it to have been ingested."
         ) from error
     except DeltaError as error:

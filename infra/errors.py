@@ -19,3 +19,7 @@ class UsageError(OncolakeError):
 
 class MachineError(OncolakeError):
     """The machine's or the lake's fault: no Java, no room, no right to write, a lake that is not one."""
+
+
+class MissingTableError(MachineError):
+    """The lake lacks a table that the caller asked for: nothing of its kind has been ingested yet."""

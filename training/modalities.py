@@ -9,6 +9,7 @@ _OF_VIEW = {
     "clinical_profile": "clinical",
     "treatment_times": "clinical",
     "treatment_days": "clinical",
+    "tumour_markers": "pathology",
     "cytokine_kinetics": "cytokines",
     "olink_profile": "proteomics",
     "exosome_summary": "exosomes",
@@ -20,13 +21,15 @@ _OF_VIEW = {
     "imaging_measures": "imaging",
     "vital_window": "vitals",
 }
+_OF_COLUMN = {"tumour_markers__tmb_reported_per_mb": "burden"}
+"""Features of another modality than the rest of their view."""
 MODALITIES = tuple(dict.fromkeys(_OF_VIEW.values()))
 """In the order in which people expect to read them: what every clinic has comes first."""
 
 
 def modality_of(column: str) -> str:
     """The modality of a feature column `<view>__<feature>`. Raises KeyError on a view that has none declared."""
-    return _OF_VIEW[column.partition("__")[0]]
+    return _OF_COLUMN.get(column) or _OF_VIEW[column.partition("__")[0]]
 
 
 def is_history(column: str) -> bool:

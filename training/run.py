@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import OncolakeError, UsageError
+from infra.errors import MissingTableError, OncolakeError, UsageError
 from infra.lake import Lake
 from training.flow.progress import Countdown, Progress
 from training.lineage import Retrieval
@@ -29,6 +29,10 @@ class LeakageError(OncolakeError):
     """The training set knew what could not be known at the time of its labels."""
 
 
+class NoCohortError(UsageError):
+    """Nobody in the lake is whom the task asks about."""
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """One run of one candidate. is_new: False where the same training had been done before."""
@@ -50,7 +54,8 @@ class Trained:
     """What became of a task: its runs, the trivial baseline first; iterating gives these.
 
     left_out: candidate -> a sentence on why it was not run. notes: sentences on the data. refused: why nothing was
-    trained, a sentence; '' where it was.
+    trained, a sentence; '' where it was. has_cohort: False where that is because nobody in the lake is whom the task
+    asks about.
     """
 
     task: str
@@ -58,6 +63,7 @@ class Trained:
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     refused: str = ""
+    has_cohort: bool = True
 
     def __iter__(self) -> Iterator[RunSummary]:
         return iter(self.runs)
@@ -87,8 +93,8 @@ def train(
     `features.retrieval.retrieve`. check: the leakage test of what was fetched; default `features.leakage.check.check`
     at the versions that were read.
 
-    Raises UsageError on an unknown task, a cohort too small, or data that cannot be pinned, and LeakageError on data
-    that knew what could not be known, before any run exists.
+    Raises UsageError on an unknown task, a cohort too small (NoCohortError where there is none), or data that cannot be
+    pinned, and LeakageError on data that knew what could not be known, before any run exists.
     """
     from training.dataset import assemble
     from training.fingerprint import fingerprint_of
@@ -99,9 +105,12 @@ def train(
     task = named(task_name)
     countdown = Countdown(progress or (lambda what, done, total: None), len(PREPARATION) + len(task.candidates))
     countdown.say(PREPARATION[0])
-    labels = task.build_labels(lake)
+    try:
+        labels = task.build_labels(lake)
+    except MissingTableError as missing:
+        raise NoCohortError(str(missing)) from missing
     if not len(labels.frame):
-        raise UsageError(f"No row meets the cohort rule of {task.name}: {task.cohort}")
+        raise NoCohortError(f"No row meets the cohort rule of {task.name}: {task.cohort}")
     countdown.step(is_new=False)
     countdown.say(PREPARATION[1])
     retrieved = (retrieve or _retrieve)(lake, task.service, labels.frame)
@@ -147,7 +156,7 @@ def train_all(
         try:
             answers[name] = train(lake, name, plan, progress=within, **options)
         except OncolakeError as error:
-            answers[name] = Trained(name, refused=str(error))
+            answers[name] = Trained(name, refused=str(error), has_cohort=not isinstance(error, NoCohortError))
     return answers
 
 

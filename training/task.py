@@ -98,6 +98,7 @@ class Task:
     horizon_days: for survival, the fixed horizon of the time-dependent AUC and of the calibration plot.
     reference: the candidate that a new model has to beat (a clinical-only model, the last value).
     candidates: the trivial baseline first.
+    of_archives: the cohort is of study archives without dates; lakes of hospitals have none.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Task:
     horizon_days: float | None = None
     rows_per_hour: float | None = None
     subgroups: tuple[Subgroup, ...] = ()
+    of_archives: bool = False
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.candidates]

@@ -82,6 +82,20 @@ _HISTORY: dict[str, tuple[str, ...] | None] = {
 _COURSE: dict[str, tuple[str, ...] | None] = {**_PATIENT, **_SCANS, **_HISTORY}
 """A patient's course: what v1 served, the scans' measures, and every measurement by itself."""
 
+_PERSON = ("age_years", "is_female", "karnofsky")
+_TUMOUR: dict[str, tuple[str, ...] | None] = {
+    "tumour_markers": (
+        "who_grade",
+        "is_idh_mutant",
+        "is_1p19q_codeleted",
+        "is_tert_mutant",
+        "is_atrx_mutant",
+        "is_braf_v600e",
+        "tmb_reported_per_mb",
+    ),
+    "burden": ("tmb_cbioportal_per_mb", "tmb_maftools_per_mb", "is_hypermutated"),
+}
+
 SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "overall_survival_v1": dict(_PATIENT),
     "treatment_response_v1": dict(_PATIENT),
@@ -95,6 +109,9 @@ SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
         "clinical_profile": ("age_years", "is_female", "karnofsky"),
         "imaging_measures": ("measures", "baseline", "largest_volume_baseline_ml", "n_regions"),
     },
+    # Of an archive without dates: what is known of the tumour once its sample is worked up; without and with MGMT.
+    "mgmt_from_tumour_v1": {"clinical_profile": _PERSON, **_TUMOUR},
+    "survival_from_diagnosis_v1": {"clinical_profile": (*_PERSON, "is_mgmt_methylated"), **_TUMOUR},
     "hypotension_v1": {"vital_window": _VITALS_V1},
     "hypotension_v2": {"vital_window": _VITALS_V2},
 }

@@ -12,6 +12,7 @@ from features.tables import (
     mutated_genes,
     olink_profile,
     treatment_times,
+    tumour_markers,
     vital_window,
 )
 from features.view import GoldView
@@ -20,6 +21,7 @@ VIEWS: dict[str, GoldView] = {
     view.name: view
     for view in (
         clinical_profile.view,
+        tumour_markers.view,
         cytokine_kinetics.view,
         olink_profile.view,
         exosome_summary.view,

@@ -2,10 +2,11 @@
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.tables.facts import FACT_COLUMNS, FACT_TIME, SNAPSHOT, distinct_files, snapshots, versions
+from features.tables.facts import FACT_COLUMNS, SNAPSHOT, distinct_files, snapshots, versions
+from features.tables.newest import newest, newest_call
 from features.view import Feature, GoldView, Silver
 from infra.tables import clinical
 
@@ -34,13 +35,13 @@ def build(silver: Silver) -> DataFrame:
         .agg(
             (F.year(began) - F.max("birth_year")).cast("double").alias("age_years"),
             F.max(F.when(F.col("sex").isin("female", "male"), F.col("sex") == "female")).alias("is_female"),
-            _newest("value", F.col("marker") == PERFORMANCE).alias("karnofsky"),
-            _newest("value", (F.col("marker") == "MGMT") & percent).alias("mgmt_percent"),
-            _called("MGMT", "methylated", "unmethylated").alias("is_mgmt_methylated"),
-            _newest("value", F.col("marker").isin(*PDL1) & percent & ~score.rlike(r"\bCPS\b|\bIC\b")).alias(
+            newest("value", F.col("marker") == PERFORMANCE).alias("karnofsky"),
+            newest("value", (F.col("marker") == "MGMT") & percent).alias("mgmt_percent"),
+            newest_call(F.col("marker") == "MGMT", "methylated", "unmethylated").alias("is_mgmt_methylated"),
+            newest("value", F.col("marker").isin(*PDL1) & percent & ~score.rlike(r"\bCPS\b|\bIC\b")).alias(
                 "pdl1_tps_percent"
             ),
-            _called("IDH1", "mutant", "wildtype").alias("is_idh1_mutant"),
+            newest_call(F.col("marker") == "IDH1", "mutant", "wildtype").alias("is_idh1_mutant"),
             F.count_if(fraction).cast("int").alias("n_fractions_given"),
             F.sum(F.when(fraction & (F.col("dose_unit") == "Gy"), F.col("dose"))).alias("radiotherapy_dose_gy"),
             F.count_if(F.col("kind") == "immunotherapy").cast("int").alias("n_infusions_given"),
@@ -49,18 +50,6 @@ def build(silver: Silver) -> DataFrame:
             distinct_files(),
         )
     )
-
-
-def _newest(value: str, condition: Column) -> Column:
-    """Aggregate: the value of the latest fact that meets the condition and has one."""
-    rank = F.struct(FACT_TIME, "method")
-    return F.max_by(value, F.when(condition & F.col(value).isNotNull(), rank))
-
-
-def _called(marker: str, positive: str, negative: str) -> Column:
-    """Aggregate: whether the latest clear call of a marker is the positive one; null without a clear call."""
-    clear = (F.col("marker") == marker) & F.col("call").isin(positive, negative)
-    return _newest("call", clear) == positive
 
 
 _MARKER = ("biomarker.marker", "biomarker.value", "biomarker.unit", "biomarker.method")

@@ -1,7 +1,7 @@
 """oncolake train: from features to runs."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +46,8 @@ def train(
 
     The same command again answers with the runs that are there, as long as data and code are the same; after an
     interruption it goes on where it stopped. A task that is refused (too few patients, one class only) is told in one
-    sentence and does not stop the others; the exit code is then 1.
+    sentence and does not stop the others; the exit code is then 1. With "all", a task about patients of whom this lake
+    has none is only named.
 
     \b
     oncolake train overall_survival               a look at one task
@@ -67,7 +68,7 @@ def train(
         show.print_json({name: answer.as_json() for name, answer in trained.items()})
     else:
         print_trained(where, trained.values())
-    if say_refused(trained.values()):
+    if say_refused(trained.values(), are_all="all" in tasks):
         raise typer.Exit(1)
 
 
@@ -85,9 +86,17 @@ def print_trained(lake: "Lake", trained: "Iterable[Trained]") -> None:
         show.out.print(f"{known} of {len(runs_of_all)} runs existed already for the same data, code and plan.")
 
 
-def say_refused(trained: "Iterable[Trained]") -> bool:
-    """A sentence on standard error for each task that was not trained. Returns whether there is one."""
+def say_refused(trained: "Collection[Trained]", *, are_all: bool = False) -> bool:
+    """A sentence on standard error for each task that was not trained. Returns whether that is a failure.
+
+    are_all: whatever the lake has was asked for, so that a task without a cohort is none, unless no task has one.
+    """
     refused = [answer for answer in trained if answer.refused]
-    for answer in refused:
+    elsewhere = [a for a in refused if are_all and not a.has_cohort]
+    if elsewhere:
+        names = ", ".join(answer.task for answer in elsewhere)
+        sys.stderr.write(f"oncolake: This lake has no cohort for {names}; `oncolake train TASK` says why.\n")
+    told = [answer for answer in refused if answer not in elsewhere]
+    for answer in told:
         sys.stderr.write(f"oncolake: {answer.task} was not trained. {answer.refused}\n")
-    return bool(refused)
+    return bool(told) or len(elsewhere) == len(trained)

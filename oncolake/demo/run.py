@@ -102,8 +102,10 @@ def run_demo(
             late = _late_reports(cohort, lake, settings)
         with meter.stage("training"):
             from training.run import train_all
+            from training.tasks import TASKS
 
-            trained = tuple(train_all(lake, progress=say).values())
+            asked = [task.name for task in TASKS.values() if not task.of_archives]
+            trained = tuple(train_all(lake, tasks=asked, progress=say).values())
     reports = [f for b in batches for f in b.files]
     return DemoResult(tuple(batches), views, trained, len(cohort.defects),
                       _compare(cohort, landing, reports, lake), late, meter)  # fmt: skip

@@ -402,3 +402,34 @@ def test_imaging_counts_human_acquired_series(spark: Any) -> None:
         (41, 3, 4, 2, True, True, False, False, 30.0, 20.0),
     ]
     assert rows[-1]["file_ids"] == ["dicom-A", "dicom-B", "dicom-D", "fractions"]
+
+
+def test_markers_of_the_tumour_are_the_latest_clear_calls(spark: Any) -> None:
+    def marker(name: str, known: float, **found: Any) -> dict[str, Any]:
+        return {"patient_id": "p", "sample_id": "s", "marker": name, "event_time": 0, "known_time": known, **found}
+
+    rows = build(
+        spark,
+        "tumour_markers",
+        biomarker=table(
+            "biomarker",
+            marker("GRADE", 0, call="G3", method="pathology"),
+            marker("GRADE", 5, call="G4", method="pathology"),
+            marker("GRADE", 6, call="GX", method="reference"),
+            marker("IDH", 1, call="mutant"),
+            marker("1p/19q", 1, call="non-codel"),
+            marker("TERT", 2, call="not done"),
+            marker("TMB", 3, value=1.4, unit="1/1000000{Base}"),
+            marker("TMB", 4, value=44.0, unit="count", method="another unit"),
+        ),
+    )
+    names = ("known_time", "who_grade", "is_idh_mutant", "is_1p19q_codeleted", "is_tert_mutant", "tmb_reported_per_mb")
+    assert pick(rows, *names) == [
+        (0, 3.0, None, None, None, None),
+        (1, 3.0, True, False, None, None),
+        (2, 3.0, True, False, None, None),
+        (3, 3.0, True, False, None, 1.4),
+        (4, 3.0, True, False, None, 1.4),
+        (5, 4.0, True, False, None, 1.4),
+        (6, 4.0, True, False, None, 1.4),
+    ]

@@ -200,9 +200,11 @@ def test_a_task_that_is_refused_does_not_stop_the_others(lake: Lake, response: d
         lake, PLAN, tasks=["hypotension", "treatment_response"], progress=lambda what, *_: said.append(what), **options
     )
     assert "vital_sign" in answers["hypotension"].refused
+    assert not answers["hypotension"].has_cohort
     assert list(answers["hypotension"]) == []
     assert [run.run_id for run in answers["treatment_response"]] == [run.run_id for run in response.values()]
     assert not answers["treatment_response"].refused
+    assert answers["treatment_response"].has_cohort
     assert said[0] == "hypotension (1 of 2): labels"
     with pytest.raises(UsageError, match="No task is named 'survival'"):
         train_all(lake, PLAN, tasks=["treatment_response", "survival"], **options)

@@ -3,11 +3,13 @@
 from training.task import Task
 from training.tasks import (
     hypotension,
+    mgmt_from_tumour,
     mgmt_methylation,
     overall_survival,
     pseudoprogression,
     recurrence,
     response_profiles,
+    survival_from_diagnosis,
     treatment_response,
 )
 
@@ -21,5 +23,7 @@ TASKS: dict[str, Task] = {
         mgmt_methylation.task,
         *hypotension.tasks,
         response_profiles.task,
+        survival_from_diagnosis.task,
+        mgmt_from_tumour.task,
     )
 }

@@ -1,5 +1,6 @@
 """Models that compete in several tasks: the trivial baseline first, then the clinic alone, then all that is known."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from training.models.attention.columns import uses_history
@@ -13,7 +14,22 @@ ATTENTION = "training.models.attention"
 FROM_ANOTHER_MACHINE = 0.02
 """How far metrics of the attention model may lie apart when it is fitted again: it learns in float32, step upon step,
 and another processor sums in another order."""
+Uses = Callable[[Sequence[str]], list[str]]
 CLINICAL = "age, Karnofsky status and MGMT"
+
+
+def without_histories(candidates: tuple[Candidate, ...], clinical: str, uses: Uses) -> tuple[Candidate, ...]:
+    """Of such candidates those that need no course of measurements; the clinical one sees what `uses` chooses.
+
+    clinical: these variables in words. For cohorts of which all is known at one time.
+    """
+    kept = [c for c in candidates if c.uses is not uses_history]
+    return tuple(
+        replace(c, uses=uses, description=f"{c.description.partition(' on ')[0]} on {clinical}.")
+        if c.uses is clinical_only
+        else c
+        for c in kept
+    )
 
 
 def survival_candidates() -> tuple[Candidate, ...]:

@@ -12,3 +12,8 @@ VARIABLES = (
 def clinical_only(columns: Sequence[str]) -> list[str]:
     """Age, Karnofsky performance status and MGMT methylation, of the columns that are there."""
     return [name for name in VARIABLES if name in columns]
+
+
+def clinical_and_grade(columns: Sequence[str]) -> list[str]:
+    """The same and the tumour's WHO grade: what is there before any molecular result."""
+    return [*clinical_only(columns), *(name for name in ("tumour_markers__who_grade",) if name in columns)]

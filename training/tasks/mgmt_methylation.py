@@ -27,12 +27,9 @@ def mgmt_labels(lake: Lake, *, versions: Mapping[str, int] | None = None) -> Lab
     radiotherapy, or the first one of all where no file has a fraction; the prediction is MEASURED_DAYS after it.
     """
     read = pinned_or_newest(lake, ("biomarker", *SCAN_TABLES), versions)
-    results = current_arrow(lake, "biomarker", read["biomarker"], where={"marker": "MGMT"})
-    columns = [PATIENT, "event_time", "known_time", "call", "value", "unit", SITE, "file_id"]
-    frame = results.select(columns).to_pandas()
-    frame[LABEL] = methylated(frame)
+    frame = mgmt_results(lake, read)
     reported = frame[frame["call"].notna() & frame["call"].ne("not done") | frame["value"].notna()]
-    clear = frame[frame[LABEL].notna()].sort_values(["event_time", "known_time", "file_id"]).groupby(PATIENT).tail(1)
+    clear = last_clear(frame)
     kept = clear.merge(last_before(scans(lake, read), courses(lake, read)), on=PATIENT, how="inner")
     kept[LABEL] = kept[LABEL].astype(bool)
     flow = {
@@ -42,6 +39,21 @@ def mgmt_labels(lake: Lake, *, versions: Mapping[str, int] | None = None) -> Lab
         "of these with an MR scan before radiotherapy": len(kept),
     }
     return patient_labels(kept, [LABEL], read, flow)
+
+
+def mgmt_results(lake: Lake, versions: Mapping[str, int]) -> "pd.DataFrame":
+    """What files say of MGMT: patient, two times, call, value, unit, site, file, row; and LABEL, null for neither."""
+    results = current_arrow(lake, "biomarker", versions["biomarker"], where={"marker": "MGMT"})
+    columns = [PATIENT, "event_time", "known_time", "call", "value", "unit", SITE, "file_id", "file_row"]
+    frame: pd.DataFrame = results.select(columns).to_pandas()
+    frame[LABEL] = methylated(frame)
+    return frame
+
+
+def last_clear(results: "pd.DataFrame") -> "pd.DataFrame":
+    """Of each patient the latest clear result."""
+    order = ["event_time", "known_time", "file_id", "file_row"]
+    return results[results[LABEL].notna()].sort_values(order).groupby(PATIENT).tail(1)
 
 
 def methylated(results: "pd.DataFrame") -> "pd.Series":
