@@ -60,13 +60,16 @@ def ablation_figure(
 
 
 def site_figure(
-    model: str, metric: str, sites: Mapping[str, Point], pooled: Point, silent: Sequence[str] = ()
+    model: str, metric: str, sites: Mapping[str, Point], mixed: Point, silent: Sequence[str] = ()
 ) -> "Figure":
-    """The metric at each site after training at the others. silent: sites too small to say something of, named so."""
+    """The metric at each site after training at the others, and below them that of folds in which sites are mixed.
+
+    silent: sites too small to say something of, named so.
+    """
     figure, axes = drawing(f"{model}: each site left out of training", metric, "")
-    names = [*sites, *(f"{site} (too few)" for site in silent), "all sites"]
+    names = [*sites, *(f"{site} (too few)" for site in silent), "sites mixed"]
     figure.set_size_inches(5.2, 1.6 + 0.36 * len(names))
-    _forest(axes, names, [*sites.values(), *((np.nan,) * 3 for _ in silent), pooled])
+    _forest(axes, names, [*sites.values(), *((np.nan,) * 3 for _ in silent), mixed])
     if metric in CHANCE:
         axes.axvline(CHANCE[metric], color=PALE, linestyle=":")
     return figure

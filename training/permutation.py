@@ -7,8 +7,7 @@ of another's outcomes, from a random minute of it on and around its end (a rotat
 course; courses differ in length, and what everyone shows at the same minute of a case must not pass for signal either).
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,15 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from training.dataset import Dataset
-from training.evaluate import MANY_ROWS, Evaluation, folds_of, out_of_fold
+from training.evaluate import MANY_ROWS, folds_of, out_of_fold
 from training.parallel import each
 from training.scoring import Floats, scorer
 from training.task import COMPETING, IS_EVENT, LABEL, PREDICTION_TIME, SITE, TIME_DAYS, Candidate
 
 MANY_ROWS_SHARE = 5
 """Thousands of rows take so many times as long, and their null is that much narrower."""
-LEAST = 19
-"""Permutations below which no p-value could reach 0.05."""
 
 
 @dataclass(frozen=True)
@@ -88,52 +85,15 @@ def n_permutations(dataset: Dataset, n: int) -> int:
     return n if len(dataset.labels) < MANY_ROWS else max(1, n // MANY_ROWS_SHARE)
 
 
-def permutation_test(
-    dataset: Dataset,
-    candidate: Candidate,
-    observed: Evaluation,
-    n_folds: int,
-    n: int,
-    seed: int,
-    *,
-    jobs: int = 1,
-    seconds: float | None = None,
-    tell: Callable[[int, int], None] | None = None,
-) -> PermutationTest:
-    """The candidate's primary metric against `n` permutations of the whole procedure: folds, selection within, fit.
-
-    observed: its evaluation on the folds of `n_folds` and `seed`. jobs, seconds, tell: as in `null_values`.
-    """
-    null = null_values(dataset, candidate, n_folds, seed, range(n), jobs=jobs, seconds=seconds, tell=tell)
-    return PermutationTest(observed.estimates[dataset.task.primary_metric].value, null)
-
-
 def null_values(
-    dataset: Dataset,
-    candidate: Candidate,
-    n_folds: int,
-    seed: int,
-    numbers: Sequence[int],
-    *,
-    jobs: int = 1,
-    seconds: float | None = None,
-    tell: Callable[[int, int], None] | None = None,
+    dataset: Dataset, candidate: Candidate, n_folds: int, seed: int, numbers: Sequence[int], *, jobs: int = 1
 ) -> Floats:
-    """The primary metric under the permutations of those numbers; the same number is the same permutation always.
+    """The primary metric under the permutations of those numbers: the whole procedure, from the folds on, for each.
 
-    seconds: no further permutation is begun after so long, once there are LEAST; fewer values are returned then. When
-    it stops does not depend on the values, so the p-value stays valid. tell: called with (done, in all).
+    The same number is the same permutation always.
     """
     work = [partial(_one, dataset, candidate, n_folds, seed, number) for number in numbers]
-    values: list[float] = []
-    start = time.perf_counter()
-    for value in each(work, jobs):
-        values.append(value)
-        if tell is not None:
-            tell(len(values), len(work))
-        if seconds is not None and len(values) >= LEAST and time.perf_counter() - start > seconds:
-            break
-    return np.array(values, float)
+    return np.array(list(each(work, jobs)), float)
 
 
 def _one(dataset: Dataset, candidate: Candidate, n_folds: int, seed: int, number: int) -> float:

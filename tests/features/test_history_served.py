@@ -34,6 +34,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """a: IL6 of day 2, reported on day 5 and corrected on day 20, and a scan of day 10; b: a burden; c: taken back."""
     built = story(tmp_path_factory.mktemp("lake"))
     write_gold(built, "imaging_measures", {"patient_id": "b", "event_time": day(0), "known_time": day(0)})
+    graded: dict[str, object] = {"patient_id": "a", "event_time": day(0), "known_time": day(1), "who_grade": 4.0}
+    write_gold(built, "tumour_markers", graded | {"file_ids": ["reports"]})
     scan = (10.0, "imaging", "lesion: Volume [mm3]", 500.0)
     for patient, event, known, tokens in (
         ("a", 2, 5, [(2.0, "cytokines", "IL6", 3.0)]),

@@ -63,6 +63,16 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def drawn(self, selector: str, at_least: int = 1, seconds: float = 60) -> None:
+        """Waits until the page has so many elements: charts come after the words around them."""
+        end, found = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            found = self.run(f"document.querySelectorAll({json.dumps(selector)}).length")
+            if found >= at_least:
+                return
+            time.sleep(0.3)
+        raise AssertionError(f"{found} of {at_least} {selector} are on the page")
+
     def settled(self, seconds: float = 30) -> None:
         """Waits until two looks at the page, a second apart, show the same."""
         end, before = time.monotonic() + seconds, ""

@@ -46,14 +46,14 @@ def test_runs_stand_side_by_side_with_their_charts(lake: Lake, tmp_path: Path) -
         page.open(mlflow_page.of_comparison(base, lake, TASK))
         text = page.until("Comparing 3 Runs from 1 Experiment", "Parallel Coordinates Plot", "auc_12m_high", *models)
         # The plot is drawn, with an axis for each number that the runs differ in.
-        assert page.run("document.querySelectorAll('svg .parcoords, g.parcoords, .parcoords').length") > 0
+        page.drawn(".parcoords")
         # The same numbers as in the terminal.
         lines = [line.strip() for line in text.splitlines()]
         assert all(value in lines for value in shortened(shown, "auc_12m"))
 
         page.open(mlflow_page.of_experiment(base, lake, TASK))
         page.until("Training runs", TASKS[TASK].question, "9 matching runs", "auc_12m", *models)
-        assert page.run("document.querySelectorAll('.js-plotly-plot .barlayer .point').length") >= len(models)
+        page.drawn(".js-plotly-plot .barlayer .point", at_least=len(models))
 
         page.open(mlflow_page.of_experiment(base, lake, TASK, "TABLE"))
         page.until(TASKS[TASK].service, "gold.clinical_profile (v3)", "silver.outcome (v0)", f"{TASK}-coxnet", *models)

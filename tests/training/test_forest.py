@@ -36,7 +36,7 @@ def test_ablation_shows_both_sides_and_the_lines_to_beat() -> None:
 def test_a_silent_site_has_a_line_but_no_point() -> None:
     figure = site_figure("m", "auroc", {"a": (0.7, 0.6, 0.8)}, (0.65, 0.6, 0.7), ["b"])
     drawn = points(figure.axes[0], figure.axes[0])
-    assert list(drawn) == ["a", "b (too few)", "all sites"]
+    assert list(drawn) == ["a", "b (too few)", "sites mixed"]
     assert drawn["a"] == (0.7, 0.6, 0.8)
     assert np.isnan(drawn["b (too few)"]).all()
 

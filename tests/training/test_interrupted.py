@@ -126,6 +126,13 @@ def test_the_whole_plan_is_there(undisturbed: Lake) -> None:
     assert best.metrics["permutation_p"] == pytest.approx((1 + as_good) / 11)
     assert best.metrics["uno_c_seed_sd"] > 0
     assert {"uno_c_site_north", "uno_c_site_south", "versus_reference_low"} <= set(best.metrics)
+    # What was found below the run stands in the run itself.
+    found = {file.name for file in place.parent.rglob("*.*")}
+    assert {f"{what}.{kind}" for what in ("ablation", "sites", "permutations") for kind in ("png", "json")} <= found
+    below = {f"{child.tags['ablation']} {child.tags['modality']}": child for child in tracker.children(best)
+             if child.tags["level"] == "ablation"}  # fmt: skip
+    assert best.metrics["adds_cytokines"] == pytest.approx(-below["without cytokines"].metrics["difference_to_full"])
+    assert best.metrics["alone_cytokines_low"] == pytest.approx(below["alone cytokines"].metrics["uno_c_low"])
     assert names(tracker.children(best)) == [
         "coxnet clinical alone",
         "coxnet cytokines alone",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from training.task import Task
+from training.tracking.names import ADDS, ALONE
 
 NAN = float("nan")
 
@@ -98,6 +99,7 @@ _ALARMS = (
 )
 _OF_SPREAD = ("_low", "_high", "_fold_mean", "_fold_sd", "_seed_mean", "_seed_sd")
 _APART = ("versus_reference", "permutation_p")
+_OF_MODALITIES = (ADDS, ALONE)
 """Shown in places of their own."""
 
 
@@ -115,4 +117,4 @@ def shown(task: Task, known: Iterable[str]) -> list[str]:
 
 def is_value(name: str) -> bool:
     """Whether a metric of a run is a value of the model and no limit, mean or SD of another, nor a comparison."""
-    return name not in _APART and not name.endswith(_OF_SPREAD)
+    return name not in _APART and not name.startswith(_OF_MODALITIES) and not name.endswith(_OF_SPREAD)

@@ -7,7 +7,7 @@ import numpy as np
 
 from training.ablation import Part
 from training.evaluate import Estimate, Evaluation
-from training.flow.summaries import DIFFERENCE_TO_FULL, hyper_parameters, metrics_of
+from training.flow.summaries import DIFFERENCE_TO_FULL, hyper_parameters, metrics_of, with_intervals
 from training.permutation import PermutationTest
 from training.sites import SiteEvaluation
 from training.tracking.child import Child
@@ -30,19 +30,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class SitePiece:
-    """One site: its metrics, and how many patients it has; note: why nothing is said of it, or ''."""
+    """One site: its metrics with their intervals, and how many patients it has; note: why it is silent, or ''."""
 
     name: str
     n_patients: int
     n_positive: int
     note: str
-    metrics: Mapping[str, float]
+    estimates: Mapping[str, Estimate]
 
 
 def pieces_of_sites(evaluation: SiteEvaluation) -> list[SitePiece]:
     return [
-        SitePiece(site.name, site.n_patients, site.n_positive, site.note, metrics)
-        for site, metrics in zip(evaluation.sites, evaluation.evaluation.fold_metrics, strict=True)
+        SitePiece(site.name, site.n_patients, site.n_positive, site.note, estimates)
+        for site, estimates in zip(evaluation.sites, evaluation.estimates, strict=True)
     ]
 
 
@@ -71,7 +71,7 @@ def of_sites(seed: int, sites: list[SitePiece]) -> list[Child]:
         Child(
             "site",
             f"site {site.name} left out",
-            site.metrics,
+            with_intervals(site.estimates),
             {"seed": seed, "site": site.name, "n_patients": site.n_patients, "n_positive": site.n_positive},
             {"site": site.name} | ({"mlflow.note.content": site.note} if site.note else {}),
         )

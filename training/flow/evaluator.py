@@ -1,7 +1,7 @@
 """What the flow asks of each kind of task; adding a kind is one class with this shape and one line in `kinds`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from training.refusals import Review
@@ -37,13 +37,22 @@ class Outcome:
     documents: Mapping[str, object] = field(default_factory=dict)
     tables: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
 
+    def __add__(self, more: "Addition") -> "Outcome":
+        return replace(
+            self,
+            metrics={**self.metrics, **more.metrics},
+            figures={**self.figures, **more.figures},
+            documents={**self.documents, **more.documents},
+        )
+
 
 @dataclass(frozen=True)
 class Addition:
-    """What is added to a finished run: metrics, and JSON documents by file name."""
+    """What is added to a run: metrics, and JSON documents and figures by file name."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     documents: Mapping[str, object] = field(default_factory=dict)
+    figures: "Mapping[str, Figure]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

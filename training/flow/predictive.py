@@ -11,7 +11,7 @@ from infra.errors import UsageError
 from training.ablation import Part, ablate, parts_of
 from training.dataset import Dataset
 from training.evaluate import VERSUS_REFERENCE, Evaluation, evaluate, fit_rows, folds_of
-from training.flow import children
+from training.flow import children, findings
 from training.flow.children import Piece, SitePiece, pieces_of_sites
 from training.flow.evaluator import Addition, Fitted, Outcome, Step, Work
 from training.flow.summaries import coefficients_of, hyper_parameters, metrics_of, spread_over_seeds
@@ -26,7 +26,6 @@ from training.tracking.child import Child
 from training.tracking.names import AT_HORIZON, PREDICTIONS
 
 PERMUTATIONS_A_STEP = 5
-PERMUTATIONS = "permutations.json"
 
 
 class PredictiveEvaluator:
@@ -75,10 +74,13 @@ class PredictiveEvaluator:
         of_seeds = {self.seed: values_of(whole), **dict(zip(seeds, results, strict=False))}
         metrics = metrics_of(whole.estimates, whole.versus_reference, VERSUS_REFERENCE)
         metrics |= spread_over_seeds(summarised(of_seeds))
+        outcome = self._outcome(candidate, whole, metrics)
+        primary = self.task.primary_metric
         if not self.no_sites:
-            primary = self.task.primary_metric
-            metrics |= {f"{primary}_site_{site.name}": site.metrics[primary] for site in results[len(seeds)]}
-        return self._outcome(candidate, whole, metrics)
+            outcome += findings.of_sites(candidate.name, primary, results[len(seeds)], whole)
+        pieces = dict(zip(parts, results[len(results) - len(parts) :], strict=True))
+        outcome += findings.of_ablations(whole, primary, pieces, self._reference(self.seed))
+        return outcome + findings.of_attention(self.dataset, whole, self.folds)
 
     def n_afterwards(self) -> int:
         return len(self._batches()) + 1 if self.plan.n_permutations else 0
@@ -96,11 +98,7 @@ class PredictiveEvaluator:
         ]
         test = PermutationTest(value, np.concatenate(step.all(works, self.jobs)))
         step(Work("permutation test", lambda: test, partial(children.of_permutations, primary)))
-        low, high = test.interval
-        return Addition(
-            {"permutation_p": test.p_value, "permuted_low": low, "permuted_high": high},
-            {PERMUTATIONS: {"metric": primary, "observed": value, "null": test.null.tolist()}},
-        )
+        return findings.of_permutations(best.name, primary, test)
 
     def _batches(self) -> list[range]:
         n = n_permutations(self.dataset, self.plan.n_permutations)

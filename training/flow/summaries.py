@@ -20,13 +20,15 @@ def metrics_of(estimates: "Mapping[str, Estimate]", difference: "Estimate | None
     named = dict(estimates) if difference is None else {**estimates, name: difference}
     metrics: dict[str, float] = {}
     for metric, e in named.items():
-        metrics |= {
-            metric: e.value,
-            f"{metric}_low": e.low,
-            f"{metric}_high": e.high,
-            f"{metric}_fold_mean": e.fold_mean,
-            f"{metric}_fold_sd": e.fold_sd,
-        }
+        metrics |= {f"{metric}_fold_mean": e.fold_mean, f"{metric}_fold_sd": e.fold_sd}
+    return with_intervals(named) | metrics
+
+
+def with_intervals(estimates: "Mapping[str, Estimate]") -> dict[str, float]:
+    """Value and interval side by side under each metric's name."""
+    metrics: dict[str, float] = {}
+    for metric, e in estimates.items():
+        metrics |= {metric: e.value, f"{metric}_low": e.low, f"{metric}_high": e.high}
     return metrics
 
 

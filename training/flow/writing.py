@@ -97,6 +97,8 @@ def finish(recorder: Recorder, dataset: "Dataset", outcome: Outcome) -> None:
 def add(recorder: Recorder, addition: Addition) -> None:
     """What the best candidate has beside the others; its tag comes last and says that the training is complete."""
     recorder.values({}, addition.metrics)
+    for name, figure in addition.figures.items():
+        recorder.figure(name, figure)
     for name, document in addition.documents.items():
         recorder.json(name, document)
     recorder.tag(IS_BEST, "true")

@@ -16,6 +16,8 @@ IS_BEST = "is_best"
 PREDICTIONS = "predictions.parquet"
 AT_HORIZON = "survival_at_horizon"
 """Column of predictions of survival: the predicted share free of the event at the task's horizon."""
+ADDS, ALONE = "adds_", "alone_"
+"""Before the name of a modality: the metrics of what it adds to all the others, and of what it reaches alone."""
 LEAKAGE = "leakage.json"
 TEXT_LENGTH = 500
 """MLflow keeps no more of a parameter."""

@@ -1,7 +1,8 @@
 """What the attention model looked at, and what that said."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from training.models.attention.estimator import Attention
 
 TIME_BINS_DAYS = (0.0, 7.0, 21.0, 35.0, 60.0, np.inf)
+UNDATED = "undated"
+"""The bin of single numbers, which have no time."""
 
 
 def attention(model: "Attention", X: pd.DataFrame) -> pd.DataFrame:
@@ -45,6 +48,21 @@ def attention(model: "Attention", X: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def out_of_fold(
+    models: Sequence[Any], tested: Sequence[pd.DataFrame], uses: Callable[[list[str]], list[str]]
+) -> pd.DataFrame | None:
+    """`attention` of every row by the model of the fold that tested it; None where the models have none.
+
+    models: fitted, one a fold; where causes compete, the model of the event is asked. tested: each fold's test rows.
+    """
+    asked = [getattr(model, "event_", model) for model in models]
+    if not asked or not all(hasattr(model, "attention") for model in asked):
+        return None
+    found = [model.attention(rows[uses(list(rows.columns))]) for model, rows in zip(asked, tested, strict=True)]
+    whole: pd.DataFrame = pd.concat(found, ignore_index=True)
+    return whole
+
+
 def by_measure(found: pd.DataFrame) -> pd.DataFrame:
     """Of `attention`, a row a measure, the most moving first: mean weight and mean |contribution| of a patient."""
     rows = max(found["row"].nunique(), 1)
@@ -54,14 +72,16 @@ def by_measure(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_modality_and_time(found: pd.DataFrame) -> pd.DataFrame:
-    """Of `attention`, a row for each modality and bin of days before the prediction: the same two means.
-
-    Single numbers have no time; their bin is "undated".
-    """
+    """Of `attention`, a row for each modality and bin of days before the prediction: the same two means."""
     rows = max(found["row"].nunique(), 1)
-    edges = TIME_BINS_DAYS
-    names = [f"{a:g} to {b:g} d" if np.isfinite(b) else f"over {a:g} d" for a, b in pairwise(edges)]
-    bins = pd.cut(found["days_before"], edges, right=False, labels=names).astype(object).fillna("undated")
+    bins = pd.cut(found["days_before"], TIME_BINS_DAYS, right=False, labels=time_bins()[:-1])
+    bins = bins.astype(object).fillna(UNDATED)
     moved = found.assign(contribution=found["contribution"].abs(), days_before=bins)
     sums = moved.groupby(["modality", "days_before"])[["weight", "contribution"]].sum() / rows
     return sums.reset_index()
+
+
+def time_bins() -> list[str]:
+    """The names of the bins, the latest first; UNDATED stands last."""
+    edges = list(pairwise(TIME_BINS_DAYS))
+    return [f"{a:g} to {b:g} d" if np.isfinite(b) else f"over {a:g} d" for a, b in edges] + [UNDATED]
