@@ -1,5 +1,6 @@
 """The same work for many inputs, over processes where that pays."""
 
+import atexit
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,11 +53,20 @@ def each(work: Sequence[Callable[[], Result]], jobs: int = 1) -> Iterator[Result
 def _in_processes(work: Sequence[Callable[[], Result]], jobs: int) -> Iterator[Result]:
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
 
+    atexit.unregister(_stop)
+    atexit.register(_stop)
     # Not by fork: a JVM's gateway and compiled models hold threads that a fork would not take along.
     with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
         for result in Parallel(return_as="generator")(delayed(_call)(one) for one in work):
             _processes.last_used = time.monotonic()
             yield result
+
+
+def _stop() -> None:
+    """Ends the processes. multiprocessing waits for its children when Python leaves, and idle ones stay for minutes."""
+    from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def _call(one: Callable[[], Result]) -> Result:
