@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.errors import UsageError
-from training import lineage as lineage_file
-from training.lineage import Lineage
 from training.tracking import PREDICTIONS, LoggedRun, Tracker
 
 if TYPE_CHECKING:
@@ -24,11 +21,3 @@ def predictions(tracker: Tracker, run: LoggedRun) -> "pd.DataFrame | None":
 
     path = artefact(tracker, run, PREDICTIONS)
     return None if path is None else pd.read_parquet(path)
-
-
-def lineage_of(tracker: Tracker, run: LoggedRun) -> Lineage:
-    """A run's lineage. Raises UsageError where it has none."""
-    path = artefact(tracker, run, lineage_file.FILE)
-    if path is None:
-        raise UsageError(f"Run {run.run_id} has no {lineage_file.FILE}; expected a run that `oncolake train` finished.")
-    return Lineage.from_json(path.read_text())

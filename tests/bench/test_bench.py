@@ -18,7 +18,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bench")
 
 
-WITH_EVERY_CHANGE = {"gate", "dicom_headers", "feature_first", "online_read", "wide_omics"}
+WITH_EVERY_CHANGE = {"dicom_headers", "feature_first", "online_read", "wide_omics"}
 """The others start five to ten sessions each: together they take as long as half of all slow tests."""
 
 

@@ -25,12 +25,8 @@ from tests.ingestion.matrix import DELIVERIES, ROOT, Case, Matrix, cases
 slow = pytest.mark.slow
 CASES = [
     Case("mutations", "first", "amid staging"),
-    Case("mutations", "first", "after the first commit"),
-    Case("mutations", "corrected", "before the quarantine"),
     Case("mutations", "first", "after the quarantine"),
     Case("mutations", "corrected", "before derived tables"),
-    Case("mutations", "corrected", "after derived tables"),
-    Case("vitals", "repeated", "after reading and judging"),
     Case("vitals", "repeated", "before the ledger"),
     Case("vitals", "corrected", "after all tables"),
     Case("vitals", "first", "after the ledger"),

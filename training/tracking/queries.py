@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from infra.errors import UsageError
@@ -45,17 +43,17 @@ class Queries(Store):
         return self._search(run.tags["task"], condition)[::-1]
 
     def lineage(self, run_id: str) -> Lineage:
-        """The lineage of a run. Raises UsageError where it has none."""
+        """The lineage of a run, wherever its lake was moved to. Raises UsageError where it has none."""
         from mlflow.exceptions import MlflowException
 
-        with TemporaryDirectory() as folder:
-            try:
-                path = self.client.download_artifacts(run_id, lineage_file.FILE, folder)
-            except (MlflowException, OSError) as error:
-                raise UsageError(
-                    f"Run {run_id} has no {lineage_file.FILE}; expected a run that `oncolake train` finished."
-                ) from error
-            return Lineage.from_json(Path(path).read_text())
+        try:
+            task = self.client.get_run(run_id).data.tags.get("task", "")
+            path = self.artifacts / task / run_id / "artifacts" / lineage_file.FILE
+            return Lineage.from_json(path.read_text())
+        except (MlflowException, OSError) as error:
+            raise UsageError(
+                f"Run {run_id} has no {lineage_file.FILE}; expected a run that `oncolake train` finished."
+            ) from error
 
     def run(self, run_id: str) -> LoggedRun:
         """A parent run, whatever its state, by its id or the first characters of it, or by those of one of its folds.

@@ -25,7 +25,7 @@ from tests.ingestion.fuzz.seeds import formats, known_by
 from tests.ingestion.lakes import KEY, rows
 
 pytestmark = pytest.mark.slow
-FILES = 80
+FILES = 48
 """Of each source, over its formats alike."""
 SEED = 11
 LARGEST_BYTES = 200_000

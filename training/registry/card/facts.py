@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.errors import UsageError
 from infra.lake import Lake
-from training.artefacts import artefact, lineage_of
+from training.artefacts import artefact
 from training.lineage import Lineage
 from training.registered import logged_models
 from training.registry import cohort
@@ -20,7 +20,12 @@ from training.task import Task
 from training.tracking import FINGERPRINT, LoggedRun, Tracker
 from training.tracking.names import LEAKAGE
 
-FIGURES = {"calibration.png": "Calibration, out of fold", "importance.png": "Importance, features shuffled"}
+FIGURES = {
+    "calibration.png": "Calibration, out of fold",
+    "importance.png": "Importance, features shuffled",
+    "ablation.png": "What each modality adds, and what it reaches alone",
+    "sites.png": "Each site left out of training",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def facts_of(lake: Lake, run_id: str) -> Facts:
         why = "was trained on permuted labels" if run.status == "FINISHED" else f"is {run.status.lower()}"
         raise UsageError(f"Run {run.run_id[:8]} {why}; a model card needs a finished run on true labels.")
     task = named(run.tags["task"])
-    lineage = lineage_of(tracker, run)
+    lineage = tracker.lineage(run.run_id)
     levels: dict[str, list[LoggedRun]] = {}
     for child in tracker.children(run):
         levels.setdefault(child.tags.get("level", ""), []).append(child)
