@@ -1,5 +1,6 @@
 """oncolake demo: the main job, and what it showed."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,7 @@ def _as_json(result: "DemoResult") -> dict[str, object]:
         "views": {name: {"version": v.version, "rows": v.rows} for name, v in result.views.items()},
         "runs": [r.as_json() for answer in result.trained for r in answer],
         "refused_tasks": result.refused,
+        "registered": None if result.best is None else asdict(result.best),
         "defects_planted": result.n_defects,
         "defect_differences": result.differences,
         "late_reports_kept_out": [late.is_kept_out for late in result.late_reports],
@@ -76,6 +78,12 @@ def _print(result: "DemoResult", lake: "Lake") -> None:
     show.print_table("Feature tables", ("view", "version", "rows"),
                      [(name, v.version, v.rows) for name, v in result.views.items()], right=(1, 2))  # fmt: skip
     print_trained(lake, result.trained)
+    if result.best is not None:
+        version = result.best.version
+        role = "champion" if result.best.is_champion else "challenger"
+        show.out.print(f"Registered: {version.model} as version {version.version} of {version.task}, {role}. "
+                       f"{result.best.sentence} Its card: oncolake models card {version.task}.",
+                       markup=False, highlight=False)  # fmt: skip
     _print_checks(result)
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.meter.stages.items())
     show.out.print(f"Time: {result.meter.seconds:.0f} s ({took}). Peak memory: {result.meter.peak_bytes / 2**30:.1f} "

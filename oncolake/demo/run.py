@@ -20,6 +20,7 @@ from oncolake.demo.planted import differences
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from training.registry.promotion import Best
     from training.run import Trained
 
 LANES = (("vitals", "exosome"), ("clinical", "imaging", "cytokine", "mutations"))
@@ -47,13 +48,22 @@ class LateReport:
         return self.at_prediction == self.visible_before and self.after_report == self.planted
 
 
+REGISTERED = "overall_survival"
+"""The task whose best model the demo registers."""
+
+
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything that the demo did. differences: between the planted defects and what was found; empty is right."""
+    """Everything that the demo did.
+
+    best: what was registered; None where nothing could be. differences: between the planted defects and what was
+    found; empty is right.
+    """
 
     batches: tuple[BatchReport, ...]
     views: dict[str, Any]
     trained: "tuple[Trained, ...]"
+    best: "Best | None"
     n_defects: int
     differences: tuple[str, ...] | None
     late_reports: tuple[LateReport, ...]
@@ -82,7 +92,9 @@ def run_demo(
     session_of: "Callable[[Settings], Callable[[], SparkSession]]",
     say: Say,
 ) -> DemoResult:
-    """Generates the cohort, ingests both deliveries, builds, applies, materialises, and trains every task."""
+    """Generates the cohort, ingests both deliveries, builds, applies, materialises, trains every task with a cohort in
+    it, and registers the best model of one.
+    """
     with Meter() as meter:
         with meter.stage("cohort files"):
             cohort = generate(landing, n_patients, progress=say)
@@ -106,8 +118,13 @@ def run_demo(
 
             asked = [task.name for task in TASKS.values() if not task.of_archives]
             trained = tuple(train_all(lake, tasks=asked, progress=say).values())
+        with meter.stage("registry"):
+            from training.registry.promotion import register_best
+
+            say(f"registering the best model of {REGISTERED}")
+            best = register_best(lake, REGISTERED) if trained[asked.index(REGISTERED)].runs else None
     reports = [f for b in batches for f in b.files]
-    return DemoResult(tuple(batches), views, trained, len(cohort.defects),
+    return DemoResult(tuple(batches), views, trained, best, len(cohort.defects),
                       _compare(cohort, landing, reports, lake), late, meter)  # fmt: skip
 
 
