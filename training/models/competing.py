@@ -32,11 +32,16 @@ class CauseSpecific(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: npt.NDArray[np.void]) -> "CauseSpecific":
         """Fits both models. Where nobody had the competing event, there is none to model."""
-        self.event_ = clone(self.estimator).fit(X, Surv.from_arrays(y["event"], y["time"]))
+        self.fit_to_score(X, y)
         competing = competing_of(y)
         self.competing_ = None
         if competing.any():
             self.competing_ = clone(self.estimator).fit(X, Surv.from_arrays(competing, y["time"]))
+        return self
+
+    def fit_to_score(self, X: Any, y: npt.NDArray[np.void]) -> "CauseSpecific":
+        """Fits the event's own model, which is all that `score` and `predict` ask for."""
+        self.event_ = clone(self.estimator).fit(X, Surv.from_arrays(y["event"], y["time"]))
         return self
 
     def predict(self, X: Any) -> Floats:

@@ -28,7 +28,9 @@ def fit(
     Choice is by concordance for survival and by the Brier score, a proper score, for classes.
     Raises UsageError where the training rows have too few groups for inner folds.
     """
-    from sklearn.model_selection import GridSearchCV
+    from sklearn.base import clone
+
+    from training.models.selection import choose
 
     columns = candidate.uses(list(features.columns))
     estimator = candidate.build(features[columns], seed)
@@ -41,14 +43,16 @@ def fit(
         is_survival = target.dtype.names is not None
         strata = event_strata(target["event"], groups, INNER_FOLDS) if is_survival else target
         folds = grouped_folds(groups, strata, INNER_FOLDS, seed)
-        scoring = None if is_survival else negative_brier
-        search = GridSearchCV(
-            estimator, dict(candidate.grid), scoring=scoring, cv=[(f.train, f.test) for f in folds], error_score="raise"
-        )
-        search.fit(seen, target)
-    return search.best_estimator_, dict(search.best_params_)
+        score = own_score if is_survival else negative_brier
+        chosen = choose(estimator, candidate.grid, seen, target, folds, score)
+        return clone(estimator).set_params(**clone(chosen, safe=False)).fit(seen, target), chosen
 
 
-def negative_brier(model: Any, features: pd.DataFrame, target: npt.NDArray[np.bool_]) -> float:
+def own_score(model: Any, features: Any, target: npt.NDArray[Any]) -> float:
+    """The model's own score: concordance, for every survival model."""
+    return float(model.score(features, target))
+
+
+def negative_brier(model: Any, features: Any, target: npt.NDArray[np.bool_]) -> float:
     """Minus the mean squared error of the predicted probability; higher is better, as searches expect."""
     return -float(np.mean((model.predict_proba(features)[:, 1] - target) ** 2))

@@ -56,7 +56,7 @@ class CoxPath:
         with warnings.catch_warnings():
             # The strongest penalty leaves nothing: that is what it is there for.
             warnings.filterwarnings("ignore", message="all coefficients are zero")
-            model = CoxnetSurvivalAnalysis(**settings).fit(self.prepare_.fit_transform(X), y)
+            model = CoxnetSurvivalAnalysis(**settings).fit(self.prepare_.fit_transform(X.to_numpy(float)), y)
         if self.alphas is None:
             self.alphas = [float(a) for a in model.alphas_]
         # A path ends early where a weaker penalty changes nothing any more: its last model stands for the rest.
@@ -69,7 +69,7 @@ class CoxPath:
         return CoxPath(self.alphas)
 
     def scores(self, X: pd.DataFrame) -> Floats:
-        return np.asarray(self.prepare_.transform(X) @ self.coefficients_, float)
+        return np.asarray(self.prepare_.transform(X.to_numpy(float)) @ self.coefficients_, float)
 
     def loss(self, scores: Floats, y: npt.NDArray[Any]) -> float:
         return cox_gradient(scores[:, None], y["event"], y["time"])(np.ones(1))[0]
@@ -83,7 +83,7 @@ class LogisticPath:
 
     def fit(self, X: pd.DataFrame, y: npt.NDArray[Any]) -> "LogisticPath":
         self.prepare_ = Pipeline(prepared(None).steps[:-1])
-        matrix = self.prepare_.fit_transform(X)
+        matrix = self.prepare_.fit_transform(X.to_numpy(float))
         if self.strengths is None:
             # Below this C every coefficient is 0.
             largest = float(np.abs(matrix.T @ (y - y.mean())).max())
@@ -103,7 +103,7 @@ class LogisticPath:
         return LogisticPath(self.strengths)
 
     def scores(self, X: pd.DataFrame) -> Floats:
-        return np.asarray(self.prepare_.transform(X) @ self.coefficients_ + self.intercepts_, float)
+        return np.asarray(self.prepare_.transform(X.to_numpy(float)) @ self.coefficients_ + self.intercepts_, float)
 
     def loss(self, scores: Floats, y: npt.NDArray[Any]) -> float:
         return logistic_gradient(scores[:, None], y)(np.array([1.0, 0.0]))[0]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sksurv.ensemble import GradientBoostingSurvivalAnalysis, RandomSurvivalForest
 from sksurv.functions import StepFunction
 from sksurv.linear_model import CoxnetSurvivalAnalysis, CoxPHSurvivalAnalysis
@@ -133,11 +134,16 @@ INNER = {
 def cause_specific(features: object, seed: int, *, inner: str = "coxnet", **settings: object) -> Any:
     """A model of `inner` for the event and one for the competing event; for targets with the field `competing`.
 
-    inner: a name of INNER. settings: handed to its builder. A grid names parameters as `estimator__<name>`.
+    inner: a name of INNER. settings: handed to its builder. A grid names parameters of a prepared model as
+    `model__estimator__<name>`: both causes share one preparation, which sees no outcome.
     """
     from training.models.competing import CauseSpecific
 
-    return CauseSpecific(getattr(import_module(INNER[inner]), inner)(features, seed, **settings))
+    estimator = getattr(import_module(INNER[inner]), inner)(features, seed, **settings)
+    if not isinstance(estimator, Pipeline):
+        return CauseSpecific(estimator)
+    *before, (name, model) = estimator.steps
+    return Pipeline([*before, (name, CauseSpecific(model))])
 
 
 def survival_at(model: Any, features: object, times: Floats) -> Floats:

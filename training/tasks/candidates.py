@@ -97,7 +97,7 @@ def cause_specific_candidates() -> tuple[Candidate, ...]:
                 c,
                 description=f"{c.description[:-1]}, one model for each cause.",
                 build=late(SURVIVAL, "cause_specific", inner=inner.get(c.name, c.name)),
-                grid={f"estimator__{name}": choices for name, choices in c.grid.items()},
+                grid={name.replace("model__", "model__estimator__"): choices for name, choices in c.grid.items()},
             )
             for c in others
         ),
