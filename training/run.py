@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import MissingTableError, OncolakeError, UsageError
@@ -12,7 +13,7 @@ from training.lineage import Retrieval
 from training.plan import QUICK, Plan
 from training.task import Task
 from training.tasks import TASKS
-from training.tracking import LoggedRun
+from training.tracking import LoggedRun, Tracker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,24 +141,42 @@ def train_all(
     plan: Plan = QUICK,
     *,
     tasks: Sequence[str] | None = None,
+    jobs: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> dict[str, Trained]:
     """`train` for several tasks (default: every one), with the same options.
 
-    A task that is refused, or whose tables this lake lacks, does not stop the others: its answer says why.
+    A task that is refused, or whose tables this lake lacks, does not stop the others: its answer says why. With several
+    jobs, tasks are trained at the same time, each in a process of its own; numbers do not depend on that.
 
     Raises UsageError on an unknown task, before anything is done.
     """
     names = [named(name).name for name in (TASKS if tasks is None else dict.fromkeys(tasks))]
-    answers = {}
-    for number, name in enumerate(names):
-        within = None if progress is None else _within(progress, f"{name} ({number + 1} of {len(names)})")
-        try:
-            answers[name] = train(lake, name, plan, progress=within, **options)
-        except OncolakeError as error:
-            answers[name] = Trained(name, refused=str(error), has_cohort=not isinstance(error, NoCohortError))
-    return answers
+    tell = progress or (lambda what, done, total: None)
+
+    def say(name: str, what: str, done: int, total: int) -> None:
+        tell(f"{name} ({names.index(name) + 1} of {len(names)}): {what}", done, total)
+
+    jobs = jobs or len(os.sched_getaffinity(0))
+    if jobs == 1 or len(names) < 2:
+        return {name: _answer(TASKS[name], lake, plan, {**options, "jobs": jobs}, partial(say, name)) for name in names}
+    from training.lanes import side_by_side
+
+    # MLflow makes its tables at the first question: two processes that both ask first would both make them.
+    Tracker(lake).client.search_experiments(max_results=1)
+    options |= {"jobs": max(1, jobs // len(names))}
+    works = {name: partial(_answer, TASKS[name], lake, plan, options) for name in names}
+    return side_by_side(works, jobs, say)
+
+
+def _answer(task: Task, lake: Lake, plan: Plan, options: Mapping[str, Any], progress: Progress) -> Trained:
+    """`train`, or why it was refused; also in a process that was started after a task had been added to the others."""
+    TASKS[task.name] = task
+    try:
+        return train(lake, task.name, plan, progress=progress, **options)
+    except OncolakeError as error:
+        return Trained(task.name, refused=str(error), has_cohort=not isinstance(error, NoCohortError))
 
 
 def named(task_name: str) -> Task:
@@ -165,10 +184,6 @@ def named(task_name: str) -> Task:
     if task_name not in TASKS:
         raise UsageError(f"No task is named {task_name!r}; expected one of {', '.join(TASKS)}.")
     return TASKS[task_name]
-
-
-def _within(progress: Progress, task: str) -> Progress:
-    return lambda what, done, total: progress(f"{task}: {what}", done, total)
 
 
 def _summary(run: LoggedRun, *, is_new: bool) -> RunSummary:
