@@ -21,28 +21,33 @@ pytestmark = pytest.mark.slow
 TASK = "overall_survival"
 PLAN = Plan("full", folds=2, seeds=(0, 1), by_site=True, n_permutations=10, ablate=True)
 MODELS = ("kaplan_meier", "clinical_cox", "coxnet")
+PERMUTED = Plan("full", folds=2, n_permutations=10)
 FAST = replace(TASKS[TASK], candidates=tuple(replace(TASKS[TASK].candidate(name), grid={}) for name in MODELS))
 """The task with the candidates that are fitted in no time."""
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"""
 import sys
+from tests.training import test_interrupted
 from infra.lake import Lake
 from tests.training import synthetic
-from tests.training.test_interrupted import FAST, PLAN
 from training.run import train
 from training.tasks import TASKS
-TASKS["{TASK}"] = FAST
+TASKS["{TASK}"] = test_interrupted.FAST
 def tell(what, done, total):
     print(what, flush=True)
-train(Lake.at(sys.argv[1]), "{TASK}", PLAN, jobs=1, progress=tell,
+train(Lake.at(sys.argv[1]), "{TASK}", getattr(test_interrupted, sys.argv[2]), jobs=1, progress=tell,
       retrieve=synthetic.retrieve, check=synthetic.unchecked)
 """
 
 
-def killed_at(lake: Lake, moment: str) -> None:
+def killed_at(lake: Lake, moment: str, plan: str = "PLAN") -> None:
     """Trains in a process of its own, which is killed when it says that it has come to `moment`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, lake.root], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT, lake.root, plan],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     said = []
@@ -56,8 +61,8 @@ def killed_at(lake: Lake, moment: str) -> None:
     pytest.fail(f"It ended before {moment!r}, saying {said[-3:]}: {errors[-500:]}")
 
 
-def trained(lake: Lake) -> Trained:
-    return train(lake, TASK, PLAN, jobs=1, retrieve=synthetic.retrieve, check=synthetic.unchecked)
+def trained(lake: Lake, plan: Plan = PLAN) -> Trained:
+    return train(lake, TASK, plan, jobs=1, retrieve=synthetic.retrieve, check=synthetic.unchecked)
 
 
 def every_run(lake: Lake) -> list[LoggedRun]:
@@ -113,6 +118,29 @@ def test_a_killed_training_goes_on_in_its_own_runs(undisturbed: Lake, tmp_path: 
     assert not list(tmp_path.rglob("*.pickle"))
     experiment = tracker.client.get_experiment_by_name(TASK).experiment_id
     assert len(tracker.client.search_logged_models([experiment])) == len(list(again))
+
+
+def test_permutations_killed_midway_are_said_of_the_best_run_and_go_on(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    synthetic.cohort(lake, 60)
+    tracker = Tracker(lake)
+    killed_at(lake, "coxnet, permutations 6 to 10", "PERMUTED")
+    left = {run.tags["model"]: run for run in tracker.finished(TASK)}
+    assert set(left) == set(MODELS)
+    assert left["coxnet"].tags["under_way"] == "true"
+
+    assert tracker.mark_interrupted(TASK) == 1
+    marked = tracker.run(left["coxnet"].run_id)
+    assert (marked.status, marked.tags["interrupted"]) == ("FINISHED", "true")
+    assert not any("interrupted" in tracker.run(left[name].run_id).tags for name in MODELS[:2])
+
+    assert not any(run.is_new for run in trained(lake, PERMUTED))
+    ended = tracker.run(left["coxnet"].run_id)
+    assert (ended.tags["interrupted"], ended.tags["resumed"], ended.tags["is_best"]) == ("true", "1", "true")
+    assert "under_way" not in ended.tags
+    assert ended.metrics["permutation_p"] > 0
+    [permutation] = tracker.children(ended, "permutation")
+    assert not {"under_way", "interrupted"} & set(permutation.tags)
 
 
 def test_the_whole_plan_is_there(undisturbed: Lake) -> None:

@@ -85,9 +85,9 @@ class Training:
         if not with_metric:
             return
         best = max(with_metric, key=lambda c: done[c.name].metrics[primary])
-        recorder = tracker.recorder(done[best.name])
-        steps = RecordedSteps.of(recorder, countdown)
-        write.add(recorder, self.evaluator.afterwards(best, done[best.name].metrics[primary], steps))
+        with tracker.adding(done[best.name]) as recorder:
+            steps = RecordedSteps.of(recorder, countdown)
+            write.add(recorder, self.evaluator.afterwards(best, done[best.name].metrics[primary], steps))
         steps.checkpoints.clear()
         done[best.name] = tracker.run(recorder.run_id)
 
