@@ -99,7 +99,7 @@ def test_a_killed_training_goes_on_in_its_own_runs(undisturbed: Lake, tmp_path: 
     assert left["clinical_cox"].status == "FINISHED"
     assert left["coxnet seed 1"].status == "FINISHED"
 
-    killed_at(lake, "coxnet, permutations 6 to 10")  # the best one, after all candidates
+    killed_at(lake, "coxnet, permutations 7 to 8")  # the best one, after all candidates
     resumed = tracker.run(left["coxnet"].run_id)
     assert (resumed.status, resumed.tags["interrupted"], resumed.tags["resumed"]) == ("FINISHED", "true", "1")
     assert "is_best" not in resumed.tags
@@ -124,7 +124,7 @@ def test_permutations_killed_midway_are_said_of_the_best_run_and_go_on(tmp_path:
     lake = Lake.at(tmp_path)
     synthetic.cohort(lake, 60)
     tracker = Tracker(lake)
-    killed_at(lake, "coxnet, permutations 6 to 10", "PERMUTED")
+    killed_at(lake, "coxnet, permutations 7 to 8", "PERMUTED")
     left = {run.tags["model"]: run for run in tracker.finished(TASK)}
     assert set(left) == set(MODELS)
     assert left["coxnet"].tags["under_way"] == "true"
