@@ -35,11 +35,12 @@ class DataFile:
 class DataFileWriter:
     """Writes Arrow tables of one schema into files below a table, `folder`/<uuid>.parquet; rows keep their order.
 
+    Texts may come dictionary-encoded, all tables alike: they are not looked up again, and are plain texts in the file.
     plain: columns whose values hardly repeat: a dictionary of them would be built and thrown away.
     """
 
     def __init__(self, root: str, folder: str, schema: pa.Schema, plain: Iterable[str] = ()) -> None:
-        self._root, self._folder, self._schema = root, folder, schema
+        self._root, self._folder = root, folder
         # Parquet knows an array's values by the path to them.
         self._dictionary = [
             f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema if f.name not in set(plain)
@@ -66,7 +67,7 @@ class DataFileWriter:
     def _flush(self) -> None:
         if not self._held:
             return
-        rows = pa.concat_tables(self._held)
+        rows = pa.concat_tables(self._held).unify_dictionaries()
         self._held = []
         if self._writer is None:
             filesystem, base = located(self._root)
@@ -74,8 +75,8 @@ class DataFileWriter:
             self._name = f"{self._folder}/{uuid.uuid4().hex}.parquet"
             self._metadata, self._rows, self._bytes = [], 0, 0
             self._writer = pq.ParquetWriter(
-                f"{base}/{self._name}", self._schema, filesystem=filesystem, compression="snappy",
-                use_dictionary=self._dictionary, metadata_collector=self._metadata,
+                f"{base}/{self._name}", rows.schema, filesystem=filesystem, compression="snappy",
+                use_dictionary=self._dictionary, metadata_collector=self._metadata, store_schema=False,
             )  # fmt: skip
         self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
         self._rows += rows.num_rows

@@ -12,22 +12,22 @@ from pyarrow.fs import FileType
 from infra import delta
 from infra.data_files import located
 from infra.lake import Lake
-from infra.settings import Settings
+from infra.settings import Settings, Site
 from infra.table import Table
 from infra.tables import TABLES
 from ingestion.appending import DERIVED, ROW_KEY, Appending, Own
 from ingestion.discovery import Found
 from ingestion.fates import Fates, fates_of
-from ingestion.format import Source
+from ingestion.format import RawSchema, Source
 from ingestion.reading import FileKey, Reading, new_readings, read_files
 from ingestion.report import TableReport
 from ingestion.sink import Place
-from ingestion.staging import RECORD_JSON, Staged, stage, stage_again
+from ingestion.staging import RECORD_JSON, Staged, stage, stage_again, stage_files
 from ingestion.tally import FILE_KEY, Tally, within
 from ingestion.versions import ACCEPTED, ROW_HASH, STATUS, classify, current, row_hash
 from ingestion.watching import watched
 from quality.gate import REASONS, judge
-from quality.validation import WHOLE_ROWS, Broken
+from quality.validation import SAMPLE_ROWS, WHOLE_ROWS, Broken
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -92,10 +92,14 @@ class Batch:
         for f in files:
             if f.format:
                 groups.setdefault((f.format.raw.name, f.site_id), []).append(f)
+        keyed = self.settings.pseudonymiser
+        direct: dict[RawSchema, list[tuple[Site, list[Found]]]] = {}
         for (name, site_id), group in groups.items():
             assert group[0].format is not None
             schema, site = group[0].format.raw, self.settings.site(site_id)
-            keyed = self.settings.pseudonymiser
+            if name in self.source.direct:
+                direct.setdefault(schema, []).append((site, group))
+                continue
             raw = read_files(self.spark, group, schema, self.source.name, {site_id: site}, keyed, readings)
             raw = raw.withColumn("record", F.struct("problem", *(c.name for c in schema.columns)))
             by_table = self.source.conform[name](raw, site)
@@ -108,6 +112,12 @@ class Batch:
                 conformed.setdefault(table, []).append(declared(frame, TABLES[table]))
         staged: dict[str, Staged] = {}
         with watched(readings, len(files), self.progress):
+            for schema, parts_ in direct.items():
+                table_ = TABLES[self.source.direct[schema.name].table]
+                self.create(table_)
+                staged[table_.name] = stage_files(
+                    self.spark, parts_, self.source, schema, self.place(table_), keyed, readings
+                )
             for table, parts in conformed.items():
                 staged[table] = self.stage(parts, TABLES[table])
         for raw in raws:
@@ -134,7 +144,7 @@ class Batch:
         """By table, the rows for Great Expectations (see `Staged.evidence`)."""
         found = {}
         for name, s in prepared.staged.items():
-            rows, failed = s.evidence(self.spark, WHOLE_ROWS), set(prepared.errors) & set(s.tally.files)
+            rows, failed = s.evidence(self.spark, WHOLE_ROWS, SAMPLE_ROWS), set(prepared.errors) & set(s.tally.files)
             found[name] = rows.join(self._keys(failed), FILE_KEY, "left_anti") if failed else rows
         return found
 

@@ -207,6 +207,22 @@ one input row each). Rows that equal the current version are dropped by the pipe
 """
 
 
+ArrowConform = Callable[[Mapping[str, pa.Array], Site], "dict[str, pa.Array]"]
+"""Maps raw records to rows in the worker that read them: (columns by name, texts dictionary-encoded) -> columns.
+
+What it does not return is taken from the raw record as it stands. The rows are those that `conform` gives of the same
+records; a source has both where its files hold many millions of rows (see `ingestion.weighing`).
+"""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Raw records of which each is a row of one table: staged by the worker that read them."""
+
+    table: str
+    conform: ArrowConform
+
+
 @dataclass(frozen=True)
 class Derived:
     """A table that ingestion computes from other tables: rebuilt for the keys that a batch touched."""
@@ -218,13 +234,17 @@ class Derived:
 
 @dataclass(frozen=True)
 class Source:
-    """One source: its formats in the order in which they are tried, and how its raw records are conformed."""
+    """One source: its formats in the order in which they are tried, and how its raw records are conformed.
+
+    direct: by raw schema, how workers conform its records themselves; where absent, Spark does.
+    """
 
     name: str
     description: str
     formats: tuple[Format, ...]
     conform: Mapping[str, Conform]
     derived: tuple[Derived, ...] = ()
+    direct: Mapping[str, Direct] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         missing = {f.raw.name for f in self.formats} - set(self.conform)
@@ -241,9 +261,11 @@ def recognise(formats: tuple[Format, ...], probe: Probe, site: Site | None = Non
 
 __all__ = [
     "CARRY",
+    "ArrowConform",
     "Conform",
     "Derive",
     "Derived",
+    "Direct",
     "Format",
     "Mappable",
     "Probe",

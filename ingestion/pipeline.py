@@ -85,8 +85,8 @@ def ingest(
                 counts, fed = batch.commit(prepared, new)
                 tables = {name: r for name, r in fed.items() if r.rows_added or r.rows_quarantined}
                 progress("validating")
-                validation.result()
                 check_batch(lake, source.name, batch_id, fed)
+                validation.result()
                 reports = _reports(found, new, counts, source)
                 ledger.record(lake, _entries(reports, found, settings, batch_id))
         finally:

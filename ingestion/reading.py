@@ -104,6 +104,12 @@ def read_files(
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
+    schema = from_arrow_schema(pa.schema([*ENVELOPE, *raw.arrow]))
+    return spread(spark, files).mapInArrow(reader(source, raw, sites, pseudonymiser, readings), schema)
+
+
+def spread(spark: "SparkSession", files: Sequence[Found]) -> "DataFrame":
+    """What `reader` needs of each file, as rows spread over tasks: a few files each."""
     work = pa.table(
         {
             "path": [str(f.path) for f in files],
@@ -115,18 +121,18 @@ def read_files(
     )
     parallelism = spark.sparkContext.defaultParallelism
     tasks = 1 if sum(f.size_bytes or 0 for f in files) < 4_000_000 and len(files) < 50 else parallelism * 4
-    schema = from_arrow_schema(pa.schema([*ENVELOPE, *raw.arrow]))
-    reader = _worker(source, raw, sites, pseudonymiser, readings)
-    return spark.createDataFrame(work).repartition(min(tasks, len(files))).mapInArrow(reader, schema)
+    return spark.createDataFrame(work).repartition(min(tasks, len(files)))
 
 
-def _worker(
+def reader(
     source: str,
     raw: RawSchema,
     sites: dict[str, Site],
     pseudonymiser: Pseudonymiser,
     readings: "Accumulator[dict[FileKey, Reading]]",
-) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Runs in a worker: files as `spread` lists them to enveloped records. See `read_files`."""
+
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Formats hold functions of modules: looked up by name here, rather than shipped.
         from ingestion.registry import SOURCES

@@ -63,11 +63,10 @@ class Sink:
         self.critical = critical_mask(table)
         self.counts: dict[FileKey, _Count] = {}
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Rows of any files in any order."""
-        if not batch.num_rows:
+    def add(self, rows: pa.Table) -> None:
+        """Rows of any files in any order; texts may be dictionary-encoded."""
+        if not rows.num_rows:
             return
-        rows = pa.Table.from_batches([batch])
         rows = rows.append_column("row_hash", hex_digits(*(_numbers(rows[name]) for name in HALVES)))
         bits = _numbers(rows[BITS])
         problem = np.asarray(rows["problem"].is_valid())
@@ -89,7 +88,8 @@ class Sink:
         sends = sum(c.n_good for c in self.counts.values()) <= HASHES_SENT
         for key, count in self.counts.items():
             hashes = count.hashes()
-            repeats = len(np.unique(hashes)) < len(hashes)
+            ordered = np.sort(hashes)
+            repeats = (ordered[1:] == ordered[:-1]).any()
             summary = json.dumps([key, bool(repeats), asdict(count.tally())])
             yield summary_row("file", summary, hashes.tobytes() if sends else None)
         # Which files a data file holds rows of: those of the task, which are few where its rows are many.
@@ -103,10 +103,10 @@ class Sink:
         arrays = [
             pa.repeat(pa.scalar(stamps[f.name], f.type), rows.num_rows)
             if f.name in stamps
-            else rows[f.name].cast(f.type)
+            else _fitting(rows[f.name], f.type)
             for f in self.schema
         ]
-        self.good.write(pa.table(arrays, schema=self.schema))
+        self.good.write(pa.table(arrays, self.schema.names))
 
     def _write_faults(self, rows: pa.Table, bits: "np.ndarray[Any, Any]", refused: "np.ndarray[Any, Any]") -> None:
         said = [
@@ -154,7 +154,7 @@ class _Count:
             kept = bits[~refused] & self.warning_mask
             self.warnings += sum(int(b).bit_count() for b in kept[kept != 0])
         for i, (name, type_) in enumerate(self.types.items()):
-            ends = pc.min_max(rows[name].cast(pa.int64()) if type_ == "timestamp" else rows[name])
+            ends = pc.min_max(rows[name].cast(pa.int64()) if type_ == "timestamp" else _once(rows[name]))
             low, high = ends["min"].as_py(), ends["max"].as_py()
             if rows[name].null_count:
                 self.has_null[i] = True
@@ -181,15 +181,11 @@ def _numbers(column: pa.ChunkedArray) -> "np.ndarray[Any, Any]":
 
 def _by_file(rows: pa.Table) -> "Iterator[tuple[FileKey, pa.Table, Any]]":
     """The rows of each delivered file, and which they are (a slice, or positions; None: all of them)."""
-    file_id, site_id = rows["file_id"][0], rows["site_id"][0]
-    if all(
-        pc.all(pc.equal(rows[n], v), skip_nulls=False).as_py() for n, v in (("file_id", file_id), ("site_id", site_id))
-    ):
-        yield (file_id.as_py(), site_id.as_py()), rows, None
-        return
-    files = rows["file_id"].combine_chunks().dictionary_encode()
-    sites = rows["site_id"].combine_chunks().dictionary_encode()
+    files, sites = (rows[name].combine_chunks().dictionary_encode() for name in ("file_id", "site_id"))
     names, places = files.dictionary.to_pylist(), sites.dictionary.to_pylist()
+    if len(names) == len(places) == 1:
+        yield (names[0], places[0]), rows, None
+        return
     codes = files.indices.to_numpy() * len(places) + sites.indices.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     if len(starts) > len(np.unique(codes)):
@@ -203,6 +199,16 @@ def _by_file(rows: pa.Table) -> "Iterator[tuple[FileKey, pa.Table, Any]]":
         code = int(codes[start])
         positions = slice(start, end) if order is None else order[start:end]
         yield (names[code // len(places)], places[code % len(places)]), rows.slice(start, end - start), positions
+
+
+def _fitting(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Of the declared type; a text may stay dictionary-encoded, which is how it is written."""
+    return column if pa.types.is_dictionary(column.type) else column.cast(type_)
+
+
+def _once(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Each text once where they are dictionary-encoded."""
+    return pc.unique(column).cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def summary_row(kind: str, summary: str, hashes: bytes | None) -> pa.RecordBatch:

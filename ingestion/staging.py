@@ -14,17 +14,28 @@ import numpy as np
 import pyarrow as pa
 
 from infra.data_files import DataFile
+from infra.pseudonyms import Pseudonymiser
+from infra.settings import Site
 from infra.table import Table
+from infra.tables import TABLES
 from ingestion.fates import union
-from ingestion.reading import FileKey, RecordSum
+from ingestion.format import RawSchema, Source
+from ingestion.reading import FileKey, Reading, RecordSum, joined, reader, spread
 from ingestion.sink import BITS, HALVES, KEY, Place, Sink, faults_schema, summary_row
 from ingestion.tally import FileTally, Tally
 from ingestion.versions import row_hash_halves
+from ingestion.weighing import weighed
 from quality.gate import REASONS, broken_bits, critical_mask
 
 if TYPE_CHECKING:
+    from pyspark.accumulators import Accumulator
     from pyspark.sql import DataFrame, SparkSession
 
+    from ingestion.discovery import Found
+
+RECORDS_TOGETHER: Final = 100_000
+"""Records that a worker judges at once: fewer pay more for each step than for its rows."""
+_SUMMARY: Final = "kind string, summary string, hashes binary"
 RECORD_JSON: Final = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 """How records are kept as JSON: the default cuts times to milliseconds, and a replay would not find the same rows."""
 
@@ -72,21 +83,21 @@ class Staged:
         good = [f"{self.place.silver}/{f.file.path}" for f in self.good]
         return good + [f"{self.place.quarantine}/{f.file.path}" for f in self.held]
 
-    def evidence(self, spark: "SparkSession", most: int) -> "DataFrame":
+    def evidence(self, spark: "SparkSession", most: int, sample: int) -> "DataFrame":
         """Conformed rows that decide every verdict on the batch: the whole of it where it has at most `most` rows.
 
-        Of a larger one, all rows that break a check and a sample of the others, by the file: a verdict is whether any
-        row breaks an expectation, and that a row which breaks none cannot change.
+        Of a larger one, all rows that break a check and `sample` of the others: a verdict is whether any row breaks an
+        expectation, and that a row which breaks none cannot change.
         """
         from pyspark.sql import functions as F
 
-        good: list[StagedFile] = []
-        for f in sorted(self.good, key=lambda f: f.file.rows):
-            if not good or sum(g.file.rows for g in good) + f.file.rows <= most:
-                good.append(f)
         columns = [c.name for c in self.table.conformed_columns]
-        rows, faults = self.read_good(spark, good).select(*columns), self.read_faults(spark)
-        if len(good) == len(self.good):
+        faults = self.read_faults(spark)
+        if sum(f.file.rows for f in self.good) > most:
+            smallest = min(self.good, key=lambda f: f.file.rows)
+            rows = self.read_good(spark, [smallest]).select(*columns).limit(sample)
+        else:
+            rows = self.read_good(spark).select(*columns)
             # Rows with a warning only are good ones, and all of these are here.
             faults = faults.filter(F.size(REASONS) > 0)
         return rows.unionByName(faults.select(*columns)) if self.faults else rows
@@ -106,8 +117,48 @@ def stage(parts: "Sequence[DataFrame]", table: Table, place: Place) -> Staged:
     parts: the conformed columns, `format`, `problem` and `record` (the raw record, a struct of its own in each part).
     """
     rows = reduce(union, (_weighed(part, table) for part in parts))
-    found = rows.mapInArrow(_sink(table, place), "kind string, summary string, hashes binary").collect()
-    return _collected(found, table, place)
+    return _collected(rows.mapInArrow(_sink(table, place), _SUMMARY).collect(), table, place)
+
+
+def stage_files(
+    spark: "SparkSession",
+    groups: "Sequence[tuple[Site, Sequence[Found]]]",
+    source: "Source",
+    raw: RawSchema,
+    place: Place,
+    keyed: Pseudonymiser,
+    readings: "Accumulator[dict[FileKey, Reading]]",
+) -> Staged:
+    """The same for records that the source stages directly: one worker reads, judges and writes (`Source.direct`)."""
+    table = TABLES[source.direct[raw.name].table]
+    parts = [
+        spread(spark, files).mapInArrow(_direct(source.name, raw, site, table, place, keyed, readings), _SUMMARY)
+        for site, files in groups
+    ]
+    return _collected(reduce(lambda a, b: a.union(b), parts).collect(), table, place)
+
+
+def _direct(
+    source: str,
+    raw: RawSchema,
+    site: Site,
+    table: Table,
+    place: Place,
+    keyed: Pseudonymiser,
+    readings: "Accumulator[dict[FileKey, Reading]]",
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    read = reader(source, raw, {site.site_id: site}, keyed, readings)
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        # Looked up by name in the worker, as the reader is.
+        from ingestion.registry import SOURCES
+
+        sink, conform = Sink(table, place), SOURCES[source].direct[raw.name].conform
+        for records in joined(read(batches), RECORDS_TOGETHER):
+            sink.add(weighed(records, conform, site, table))
+        yield from sink.close()
+
+    return write
 
 
 def _weighed(conformed: "DataFrame", table: Table) -> "DataFrame":
@@ -134,7 +185,7 @@ def _sink(table: Table, place: Place) -> Callable[[Iterable[pa.RecordBatch]], It
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sink = Sink(table, place)
         for batch in batches:
-            sink.add(batch)
+            sink.add(pa.Table.from_batches([batch]))
         yield from sink.close()
 
     return write
@@ -152,7 +203,7 @@ def stage_again(rows: "DataFrame", table: Table, place: Place) -> tuple[DataFile
 
     stamped = ("batch_id", "ingested_at")
     frame = rows.select(*(c.name for c in table.all_columns if c.name not in stamped))
-    found = frame.mapInArrow(write, "kind string, summary string, hashes binary").collect()
+    found = frame.mapInArrow(write, _SUMMARY).collect()
     return tuple(DataFile(*json.loads(summary)) for _, summary, _ in found)
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 ROW_HASH = "xxhash64x2/1"
 """Name of the definition of `row_hash`: hashes of two definitions cannot be compared."""
-_SECOND_SEED = "oncolake"
-_HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).reshape(256, 2)
+SECOND_SEED = "oncolake"
+_HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).view(np.uint16)
 STATUS = "status"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
 
@@ -56,7 +56,7 @@ def row_hash_halves(table: Table) -> "tuple[Column, Column]":
         reduce(lambda a, b: a + b, (F.when(F.col(c).isNull(), 1 << i).otherwise(0) for i, c in enumerate(names)))
         for names in (table.content_columns[k : k + 30] for k in range(0, len(table.content_columns), 30))
     ]
-    return F.xxhash64(*nulls, *columns), F.xxhash64(F.lit(_SECOND_SEED), *nulls, *columns)
+    return F.xxhash64(*nulls, *columns), F.xxhash64(F.lit(SECOND_SEED), *nulls, *columns)
 
 
 def hex_digits(first: "np.ndarray[Any, Any]", second: "np.ndarray[Any, Any]") -> pa.Array:

@@ -33,6 +33,8 @@ RESULT_FORMAT = "BOOLEAN_ONLY"
 WHOLE_ROWS = 1_000_000
 """Rows up to which a frame holds all of its batch. A larger batch may be shown to Great Expectations as all rows that
 break a check and a sample of the others: enough for every verdict on rows, but not to count them."""
+SAMPLE_ROWS = 50_000
+"""Rows of that sample: none of them breaks a check, so that no verdict depends on how many there are."""
 SCHEMA = pa.schema(
     [
         pa.field("batch_id", pa.string()),
@@ -99,9 +101,11 @@ def validate(
     filled = {name: frame for name, frame in frames.items() if broken[name].rows}
     if not filled:
         return results
-    with writing(lake, "quality"):
+    with writing(lake, "expectations"):
         bounds = {n: b for n, b in row_bounds(lake, source).items() if n in filled and broken[n].rows <= WHOLE_ROWS}
         verdicts = _run(filled, lake, f"{source}-{batch_id}", bounds)
+    # Other checks of a batch are made meanwhile: only the record and its page are shared with them.
+    with writing(lake, "quality"):
         for name in filled:
             counts, checks = broken[name], TABLES[name].checks()
             met_by_check = verdicts[name]

@@ -120,7 +120,7 @@ def counted(tmp_path: Path, *batches: pa.RecordBatch) -> dict[str, tuple[RecordS
 
     sink = Sink(VITAL, Place(*(str(tmp_path / n) for n in "sqf"), "b-1", "vitals", "b", NOW))
     for batch in batches:
-        sink.add(batch)
+        sink.add(pa.Table.from_batches([batch]))
     found = {}
     for out in sink.close():
         if out["kind"][0].as_py() == "file":

@@ -1,7 +1,7 @@
 """Vital signs of monitors."""
 
-from ingestion.format import Source
-from ingestion.sources.vitals.conform import conform_vital_value
+from ingestion.format import Direct, Source
+from ingestion.sources.vitals.conform import conform_in_worker, conform_vital_value
 from ingestion.sources.vitals.fhir import FHIR
 from ingestion.sources.vitals.hl7_oru import HL7_ORU
 from ingestion.sources.vitals.long_csv import LONG_CSV
@@ -16,4 +16,5 @@ SOURCE = Source(
     description="Vital signs of patient monitors: CSV (long, wide, VitalDB), WFDB, .vital, FHIR and HL7 v2.",
     formats=(LONG_CSV, WIDE_CSV, VITALDB_CSV, WFDB_NUMERICS, VITAL_FILE, FHIR, HL7_ORU),
     conform={VITAL_VALUE.name: conform_vital_value},
+    direct={VITAL_VALUE.name: Direct("vital_sign", conform_in_worker)},
 )
