@@ -52,26 +52,41 @@ class RawSchema:
         fields = [pa.field("file_row", pa.int64()), pa.field("problem", pa.string())]
         return pa.schema(fields + [pa.field(c.name, c.type) for c in self.columns])
 
+    @cached_property
+    def _types(self) -> dict[str, pa.DataType]:
+        """Asked for each file: a look at an Arrow schema makes objects."""
+        return {f.name: f.type for f in self.arrow}
+
+    def record(self, file_row: int, values: Mapping[str, object]) -> pa.RecordBatch:
+        """One record by column name, in one step: for files that hold one each. Raises KeyError as `batch` does."""
+        if unknown := values.keys() - self._types.keys():
+            raise KeyError(f"raw schema {self.name} has no column {sorted(unknown)}")
+        row = pa.array([{**values, "file_row": file_row}], self._struct)
+        return pa.RecordBatch.from_arrays(row.flatten(), schema=self.arrow)
+
+    @cached_property
+    def _struct(self) -> pa.StructType:
+        return pa.struct(list(self.arrow))
+
     def batch(self, **columns: object) -> pa.RecordBatch:
         """A record batch from whole columns (arrays or lists) by name; columns not given are null.
 
         `file_row` is required. Raises KeyError on a column that the schema does not have.
         """
-        unknown = set(columns) - set(self.arrow.names)
-        if unknown:
+        if unknown := columns.keys() - self._types.keys():
             raise KeyError(f"raw schema {self.name} has no column {sorted(unknown)}")
         n = len(columns["file_row"])  # type: ignore[arg-type]
         arrays = []
-        for f in self.arrow:
-            values = columns.get(f.name)
+        for name, type_ in self._types.items():
+            values = columns.get(name)
             if values is None:
-                arrays.append(pa.nulls(n, f.type))
+                arrays.append(pa.nulls(n, type_))
             elif isinstance(values, pa.ChunkedArray):
-                arrays.append(values.cast(f.type).combine_chunks())
+                arrays.append(values.cast(type_).combine_chunks())
             elif isinstance(values, pa.Array):
-                arrays.append(values.cast(f.type))
+                arrays.append(values.cast(type_))
             else:
-                arrays.append(pa.array(values, f.type))
+                arrays.append(pa.array(values, type_))
         return pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
 
 

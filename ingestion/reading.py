@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from infra.errors import FileError
@@ -36,6 +38,9 @@ RULES: "Final[dict[str, Callable[[Site], IdRule | None]]]" = {
 }
 """The site's rule for the identifiers of a raw column, by its name."""
 
+Part = tuple[dict[str, Any], pa.RecordBatch]
+"""A file as `spread` lists it, and some of its records."""
+T = TypeVar("T")
 FileKey = tuple[str, str]
 """(file_id, site_id): two sites may deliver the same content, such as a gene panel."""
 
@@ -138,38 +143,45 @@ def reader(
         from ingestion.registry import SOURCES
 
         formats = {f.name: f for f in SOURCES[source].formats}
-        yield from joined(_records(batches, formats))
+        for site_id, of_site in groupby(_records(batches, formats), lambda part: part[0]["site_id"]):
+            # Of a folder of files with one record each, every record would be a batch and a message of its own.
+            for held in gathered(of_site, lambda part: part[1].num_rows, ENOUGH_RECORDS):
+                records = pa.concat_batches([part for _, part in held])
+                yield _enveloped(_pseudonymised(records, raw, sites[site_id], pseudonymiser), held)
 
-    def _records(batches: Iterable[pa.RecordBatch], formats: dict[str, Format]) -> Iterator[pa.RecordBatch]:
+    def _records(batches: Iterable[pa.RecordBatch], formats: dict[str, Format]) -> Iterator[Part]:
         for batch in batches:
             for work in batch.to_pylist():
                 file = RawFile.at(Path(work["path"]), {Path(c).name: Path(c) for c in work["companions"]})
                 site = sites[work["site_id"]]
                 reading = Reading()
-                for records, error in read_file(formats[work["format"]], file, site, pseudonymiser):
+                for records, error in _read(formats[work["format"]], file, site):
                     reading = reading.plus(records, error)
                     if error is None:
-                        yield _enveloped(records, work)
+                        yield work, records
                 readings.add({(work["file_id"], work["site_id"]): reading})
 
     return read
 
 
 def joined(batches: Iterable[pa.RecordBatch], enough: int = ENOUGH_RECORDS) -> Iterator[pa.RecordBatch]:
-    """The same records in the same order, small batches put together until they hold `enough`.
+    """The same records in the same order, small batches put together until they hold `enough`."""
+    for held in gathered(batches, lambda batch: batch.num_rows, enough):
+        yield held[0] if len(held) == 1 else pa.concat_batches(held)
 
-    Of a folder of files with one record each, every record would be a message of its own to the JVM.
-    """
-    held: list[pa.RecordBatch] = []
+
+def gathered(items: Iterable[T], size: Callable[[T], int], enough: int) -> Iterator[list[T]]:
+    """The same items in the same order, in lists that are ended as soon as the sizes in them reach `enough`."""
+    held: list[T] = []
     n = 0
-    for batch in batches:
-        held.append(batch)
-        n += batch.num_rows
+    for item in items:
+        held.append(item)
+        n += size(item)
         if n >= enough:
-            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+            yield held
             held, n = [], 0
     if held:
-        yield held[0] if len(held) == 1 else pa.concat_batches(held)
+        yield held
 
 
 def read_file(
@@ -179,10 +191,18 @@ def read_file(
 
     Records before the failure were already yielded: whoever takes them drops those of a failed file.
     """
+    for batch, error in _read(format_, file, site):
+        yield (batch if error else _pseudonymised(batch, format_.raw, site, pseudonymiser)), error
+
+
+def _read(format_: Format, file: RawFile, site: Site) -> Iterator[tuple[pa.RecordBatch, str | None]]:
+    """The same with identifiers as they stand: for this module alone."""
     error = None
     try:
         for batch in format_.read(file, site):
-            yield _pseudonymised(batch, format_.raw, site, pseudonymiser), None
+            if batch.schema != format_.raw.arrow:
+                raise TypeError("not the raw schema")
+            yield batch, None
     except FileError as fault:
         error = str(fault)
     except Exception as fault:
@@ -207,7 +227,9 @@ def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pse
     return pa.RecordBatch.from_arrays(columns, schema=raw.arrow)
 
 
-def _enveloped(records: pa.RecordBatch, work: dict[str, object]) -> pa.RecordBatch:
-    lead = [pa.repeat(pa.scalar(work[f.name], f.type), records.num_rows) for f in ENVELOPE]
+def _enveloped(records: pa.RecordBatch, parts: Sequence[Part]) -> pa.RecordBatch:
+    """With what `parts`, of which the records are made up in this order, say of each."""
+    part = pa.array(np.repeat(np.arange(len(parts)), [batch.num_rows for _, batch in parts]))
+    lead = [pa.array([work[f.name] for work, _ in parts], f.type).take(part) for f in ENVELOPE]
     schema = pa.schema([*ENVELOPE, *records.schema])
     return pa.RecordBatch.from_arrays([*lead, *records.columns], schema=schema)

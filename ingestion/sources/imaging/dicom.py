@@ -77,8 +77,7 @@ def read_dicom(file: RawFile, site: Site) -> Iterator[pa.RecordBatch]:
     header = checked_header(file)
     if header.is_directory:
         return
-    record = instance_record(header, site)
-    yield DICOM_INSTANCE.batch(file_row=[0], **{name: [value] for name, value in record.items()})
+    yield DICOM_INSTANCE.record(0, instance_record(header, site))
 
 
 def checked_header(file: RawFile) -> Header:

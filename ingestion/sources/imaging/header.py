@@ -57,10 +57,11 @@ TAGS: dict[str, int] = {
 """The allow-list: keyword and tag (PS3.6). Tags come in ascending order in a file, so reading stops after the last."""
 
 LAST_TAG = max(TAGS.values())
-HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 15
 MOST_INFLATED_BYTES = 1 << 29
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_SILENT = logging.CRITICAL + 1
 _UNDEFINED_LENGTH = 0xFFFF_FFFF
 _FREE_TEXT = frozenset({"SeriesDescription", "PatientID", "ProtocolName", "PatientSpeciesDescription"})
 
@@ -123,7 +124,9 @@ def reading(part: str) -> "Iterator[list[warnings.WarningMessage]]":
     """
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    log = logging.getLogger("pydicom")
+    if log.level != _SILENT:  # setting it empties a cache of the whole process
+        log.setLevel(_SILENT)
     with warnings.catch_warnings(record=True) as hushed:
         warnings.simplefilter("always")
         try:
@@ -150,14 +153,20 @@ def _from_head(stream: BinaryIO) -> "tuple[FileDataset, bool] | None":
     if _DEFLATED.encode() in head:
         return None
     memory = BytesIO(head)
-    watch = _Watch(memory, len(head))
+    is_stopped = False
+
+    def stop(tag: "BaseTag", vr: str | None, length: int) -> bool:
+        nonlocal is_stopped
+        is_stopped = int(tag) > LAST_TAG
+        return is_stopped
+
     try:
-        dataset = read_partial(memory, watch.stop, force=True, specific_tags=_wanted())
+        dataset = read_partial(memory, stop, force=True, specific_tags=_wanted())
         str(dataset.file_meta.get("TransferSyntaxUID", ""))
     except (InvalidDicomError, BytesLengthException, *_UNREADABLE):
         # Whether the file or only its head is at fault, the whole of it tells.
         return None
-    return (dataset, False) if watch.is_stopped else None
+    return (dataset, False) if is_stopped else None
 
 
 @functools.cache
@@ -210,7 +219,7 @@ def _refuse_bomb(stream: BinaryIO) -> None:
 class _Watch:
     """Stops the reader after the last wanted tag, and sees whether the file ended before an element did."""
 
-    def __init__(self, stream: BinaryIO, size: int, last_tag: int = LAST_TAG) -> None:
+    def __init__(self, stream: BinaryIO, size: int, last_tag: int) -> None:
         self._stream = stream
         self._size = size
         self._last_tag = last_tag
@@ -233,9 +242,10 @@ def _values(dataset: "Dataset") -> dict[str, str]:
 
     encodings = convert_encodings(dataset.get("SpecificCharacterSet"))
     values = {}
+    elements = dict(dataset.items())
     for keyword, tag in zip(TAGS, _wanted(), strict=True):
-        raw = raw_value(dataset, tag)
-        if raw is None:
+        raw = elements[tag].value if tag in elements else None
+        if not isinstance(raw, bytes):
             continue
         if keyword == "DiffusionBValue":
             order = "<" if dataset.original_encoding[1] is not False else ">"
