@@ -176,6 +176,22 @@ def may_hold(path: str, ranges: Mapping[str, tuple[Any, Any]]) -> bool:
     return bool(pc.any(possible, min_count=0).as_py())
 
 
+def has_rows_within(path: str, ranges: Mapping[str, tuple[Any, Any]]) -> bool:
+    """Whether the table has a row with all columns in these ranges; as for `may_hold`, null is in every one.
+
+    Reads the columns, without a JVM, where the statistics of files and of their parts leave it open, up to the first.
+    """
+    if not may_hold(path, ranges):
+        return False
+    rows = scan.dataset(path)
+    inside = pc.scalar(True)
+    for name, (low, high) in ranges.items():
+        column, type_ = pc.field(name), rows.schema.field(name).type
+        is_between = (column >= pa.scalar(low, type_)) & (column <= pa.scalar(high, type_))
+        inside &= is_between | column.is_null()
+    return bool(rows.head(1, columns=[], filter=inside, batch_readahead=2, fragment_readahead=1).num_rows)
+
+
 def has_rows_with(path: str, column: str, values: Iterable[str]) -> bool:
     """Whether a table holds any row with one of these texts in `column`. Reads that column, without a JVM.
 

@@ -5,9 +5,9 @@ each other and with the table (`ingestion.versions`), and what is new of them is
 gets one commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from infra import delta
@@ -86,18 +86,21 @@ class Appending:
         """Commits what is new; returns how that came about and the rows added."""
         from pyspark.sql import functions as F
 
-        existing = mine = None
+        existing: Callable[[], DataFrame] | None = None
+        mine = None
         if (delta.version(self._path) or 0) > 0:
-            existing = everything = delta.read(self.batch.spark, self._path)
+            # Spark opens the table only where some row of it has to be looked at.
+            existing = everything = cache(lambda: delta.read(self.batch.spark, self._path))
             if self.own == "batch":
                 if delta.has_rows_with(self._path, "batch_id", [self.batch.batch_id]):
-                    existing = everything.filter(F.col("batch_id") != self.batch.batch_id)
-                    mine = everything.filter(F.col("batch_id") == self.batch.batch_id).select(*ROW_KEY)
+                    is_mine = F.col("batch_id") == self.batch.batch_id
+                    existing = partial(everything().filter, ~is_mine)
+                    mine = everything().filter(is_mine).select(*ROW_KEY)
             elif delta.has_rows_with(self._path, "file_id", [file_id for file_id, _ in self.formats]):
                 # An interrupted attempt wrote some of these already, perhaps as part of another batch.
                 files_ = self._frame(self.formats)
-                existing = everything.join(files_, FILE_KEY, "left_anti")
-                mine = everything.join(files_, FILE_KEY, "left_semi").select(*ROW_KEY)
+                existing = partial(everything().join, files_, FILE_KEY, "left_anti")
+                mine = everything().join(files_, FILE_KEY, "left_semi").select(*ROW_KEY)
         good = set(self.staged.good)
         looked_at = good
         if mine is None:
@@ -107,7 +110,7 @@ class Appending:
         compared = Compared(as_they_are, None, {})
         files = [f.file for f in as_they_are]
         if looked_at:
-            compared = self._compared(as_they_are, looked_at, existing)
+            compared = self._compared(as_they_are, looked_at, existing() if existing is not None else None)
             assert compared.rows is not None
             rows = compared.rows.filter(F.col(STATUS) == ACCEPTED)
             if mine is not None:

@@ -1,12 +1,13 @@
 """Which staged files hold a natural key that occurs more than once, in the batch or in the table.
 
-Nearly always none does, and then the files are committed as they were written. The search goes from what costs
-nothing to what costs a job: key hashes that the workers sent, the reach of each file's keys, the statistics in the
-table's log, and only for what is left a comparison of 64-bit hashes on Spark. Keys that share a hash by chance are
-taken for repeated too; `ingestion.versions`, which goes by the keys themselves, finds nothing to compare then.
+Nearly always none does, and then the files are committed as they were written. The search goes from what costs nothing
+to what costs a job: key hashes that the workers sent, the reach of each file's keys, the statistics in the table's log,
+its rows between the least and the greatest keys, and only for what is left a comparison of 64-bit hashes on Spark. Keys
+that share a hash by chance are taken for repeated too; `ingestion.versions`, which goes by the keys themselves, finds
+nothing to compare then.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,21 +27,23 @@ MOST_COMPARED = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def repeating_files(spark: "SparkSession", staged: Staged, path: str, existing: "DataFrame | None") -> set[StagedFile]:
+def repeating_files(
+    spark: "SparkSession", staged: Staged, path: str, existing: "Callable[[], DataFrame] | None"
+) -> set[StagedFile]:
     """Good files of which some row has a key that occurs again, and those that share a delivered file with them.
 
-    existing: the table at `path`, or None where it has no rows.
+    existing: gives the table at `path`; None where it has no rows.
     """
     if not staged.good:
         return set()
     keys = _repeated_in_batch(staged)
     suspects = {f for f in staged.good if f.keys & keys}
     is_sure = staged.hashes is not None
-    touching = existing is not None and delta.may_hold(path, _ranges(staged))
+    touching = existing is not None and delta.has_rows_within(path, _ranges(staged))
     found: set[StagedFile] = set(suspects) if is_sure else set()
     if touching or (suspects and not is_sure):
         looked_at = staged.good if touching else tuple(suspects)
-        found |= _shared(spark, staged, looked_at, existing if touching else None)
+        found |= _shared(spark, staged, looked_at, existing() if existing is not None and touching else None)
     return _closed(found, staged.good)
 
 

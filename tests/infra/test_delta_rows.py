@@ -63,6 +63,8 @@ def test_files_become_visible_together_and_their_reach_is_known(tmp_path: Path) 
     assert delta.may_hold(path, {"a": ("l", "l"), "at": (late, late)})
     assert not delta.may_hold(path, {"a": ("n", "z"), "at": (late, late)})
     assert not delta.may_hold(path, {"a": ("k", "k"), "at": (late.replace(year=2895), late.replace(year=2895))})
+    assert not delta.has_rows_within(path, {"a": ("l", "l"), "at": (late, late)})
+    assert delta.has_rows_within(path, {"a": ("l", "m"), "at": (late, late)})
     assert delta.may_hold(path, {"x": (5.0, 6.0)})  # no bounds of doubles: NaN is the greatest to Spark
 
 
