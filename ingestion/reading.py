@@ -146,7 +146,7 @@ def reader(
         for site_id, of_site in groupby(_records(batches, formats), lambda part: part[0]["site_id"]):
             # Of a folder of files with one record each, every record would be a batch and a message of its own.
             for held in gathered(of_site, lambda part: part[1].num_rows, ENOUGH_RECORDS):
-                records = pa.concat_batches([part for _, part in held])
+                records = held[0][1] if len(held) == 1 else pa.concat_batches([part for _, part in held])
                 yield _enveloped(_pseudonymised(records, raw, sites[site_id], pseudonymiser), held)
 
     def _records(batches: Iterable[pa.RecordBatch], formats: dict[str, Format]) -> Iterator[Part]:
@@ -229,7 +229,10 @@ def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pse
 
 def _enveloped(records: pa.RecordBatch, parts: Sequence[Part]) -> pa.RecordBatch:
     """With what `parts`, of which the records are made up in this order, say of each."""
-    part = pa.array(np.repeat(np.arange(len(parts)), [batch.num_rows for _, batch in parts]))
-    lead = [pa.array([work[f.name] for work, _ in parts], f.type).take(part) for f in ENVELOPE]
+    if len(parts) == 1:
+        lead = [pa.repeat(pa.scalar(parts[0][0][f.name], f.type), records.num_rows) for f in ENVELOPE]
+    else:
+        part = pa.array(np.repeat(np.arange(len(parts)), [batch.num_rows for _, batch in parts]))
+        lead = [pa.array([work[f.name] for work, _ in parts], f.type).take(part) for f in ENVELOPE]
     schema = pa.schema([*ENVELOPE, *records.schema])
     return pa.RecordBatch.from_arrays([*lead, *records.columns], schema=schema)
