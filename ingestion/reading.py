@@ -1,6 +1,6 @@
 """Runs readers over files on Spark. Identifiers become pseudonyms here, before a record leaves the worker."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -143,23 +143,49 @@ def reader(
         from ingestion.registry import SOURCES
 
         formats = {f.name: f for f in SOURCES[source].formats}
-        for site_id, of_site in groupby(_records(batches, formats), lambda part: part[0]["site_id"]):
+        failed: dict[FileKey, str] = {}
+        for site_id, of_site in groupby(_records(batches, formats, failed), lambda part: part[0]["site_id"]):
             # Of a folder of files with one record each, every record would be a batch and a message of its own.
             for held in gathered(of_site, lambda part: part[1].num_rows, ENOUGH_RECORDS):
-                records = held[0][1] if len(held) == 1 else pa.concat_batches([part for _, part in held])
-                yield _enveloped(_pseudonymised(records, raw, sites[site_id], pseudonymiser), held)
+                site = sites[site_id]
+                try:
+                    whole = together(held, site)
+                except Exception:
+                    # Of some file no pseudonyms can be made: each on its own, so that it costs that file only.
+                    yield from one_by_one(held, site, formats, failed)
+                else:
+                    yield whole
 
-    def _records(batches: Iterable[pa.RecordBatch], formats: dict[str, Format]) -> Iterator[Part]:
+    def one_by_one(
+        parts: Sequence[Part], site: Site, formats: dict[str, Format], failed: dict[FileKey, str]
+    ) -> Iterator[pa.RecordBatch]:
+        for work, records in parts:
+            key = (work["file_id"], work["site_id"])
+            try:
+                alone = together([(work, records)], site)
+            except Exception as fault:
+                failed[key] = _defect(formats[work["format"]], fault)
+                readings.add({key: Reading(error=failed[key])})
+            else:
+                yield alone
+
+    def together(parts: Sequence[Part], site: Site) -> pa.RecordBatch:
+        records = parts[0][1] if len(parts) == 1 else pa.concat_batches([part for _, part in parts])
+        return _enveloped(_pseudonymised(records, raw, site, pseudonymiser), parts)
+
+    def _records(
+        batches: Iterable[pa.RecordBatch], formats: dict[str, Format], failed: Mapping[FileKey, str]
+    ) -> Iterator[Part]:
         for batch in batches:
             for work in batch.to_pylist():
                 file = RawFile.at(Path(work["path"]), {Path(c).name: Path(c) for c in work["companions"]})
-                site = sites[work["site_id"]]
+                site, key = sites[work["site_id"]], (work["file_id"], work["site_id"])
                 reading = Reading()
                 for records, error in _read(formats[work["format"]], file, site):
                     reading = reading.plus(records, error)
                     if error is None:
                         yield work, records
-                readings.add({(work["file_id"], work["site_id"]): reading})
+                readings.add({key: Reading(error=failed[key]) if key in failed else reading})
 
     return read
 
@@ -206,9 +232,14 @@ def _read(format_: Format, file: RawFile, site: Site) -> Iterator[tuple[pa.Recor
     except FileError as fault:
         error = str(fault)
     except Exception as fault:
-        error = f"The {format_.name} reader failed ({type(fault).__name__}); this is a defect of oncolake."
+        error = _defect(format_, fault)
     if error is not None:
         yield format_.raw.batch(file_row=[-1]), error
+
+
+def _defect(format_: Format, fault: Exception) -> str:
+    """The kind of a fault that is ours; its message may quote a cell."""
+    return f"The {format_.name} reader failed ({type(fault).__name__}); this is a defect of oncolake."
 
 
 def _pseudonymised(batch: pa.RecordBatch, raw: RawSchema, site: Site, keyed: Pseudonymiser) -> pa.RecordBatch:
