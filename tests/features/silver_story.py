@@ -33,9 +33,10 @@ def _treatment(random: Random) -> Row:
 def _biomarker(random: Random) -> Row:
     marker, unit = random.choice([("KPS", None), ("MGMT", "%")])
     call = random.choice(["methylated", "unmethylated"]) if unit else None
-    return {
-        "patient_id": random.choice(PATIENTS), "marker": marker, "value": _value(random), "unit": unit, "call": call,
-    }  # fmt: skip
+    patient, value = random.choice(PATIENTS), _value(random)
+    if marker == "KPS" and int(4 * value) % 2:
+        marker, call = "GRADE", f"G{2 + round(value) % 3}"
+    return {"patient_id": patient, "marker": marker, "value": value, "unit": unit, "call": call}
 
 
 def _specimen(random: Random) -> Row:
