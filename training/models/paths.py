@@ -48,22 +48,32 @@ class CoxPath:
 
     def fit(self, X: pd.DataFrame, y: npt.NDArray[Any]) -> "CoxPath":
         self.prepare_ = Pipeline(prepared(None).steps[:-1])
-        settings: dict[str, Any] = {"l1_ratio": 0.5, "max_iter": 20_000}
-        if self.alphas is None:
-            settings |= {"n_alphas": N_STRENGTHS, "alpha_min_ratio": COX_RANGE}
-        else:
-            settings |= {"alphas": list(self.alphas)}
-        with warnings.catch_warnings():
-            # The strongest penalty leaves nothing: that is what it is there for.
-            warnings.filterwarnings("ignore", message="all coefficients are zero")
-            model = CoxnetSurvivalAnalysis(**settings).fit(self.prepare_.fit_transform(X.to_numpy(float)), y)
-        if self.alphas is None:
-            self.alphas = [float(a) for a in model.alphas_]
-        # A path ends early where a weaker penalty changes nothing any more: its last model stands for the rest.
-        fitted = np.asarray(model.coef_)
-        rest = len(self.alphas) - fitted.shape[1]
+        matrix = self.prepare_.fit_transform(X.to_numpy(float))
+        fitted = self._strongest_first(matrix, y) if self.alphas is None else self._as_far_as_it_goes(matrix, y)
+        # A path ends early where a weaker penalty changes nothing any more, or has no solution: its last model stands
+        # for the rest.
+        rest = len(self.alphas or ()) - fitted.shape[1]
         self.coefficients_ = np.concatenate([fitted, np.repeat(fitted[:, -1:], rest, axis=1)], axis=1)
         return self
+
+    def _strongest_first(self, matrix: Floats, y: npt.NDArray[Any]) -> Floats:
+        """Coefficients of the strengths that are learned, (columns, strengths); few events bear a short range only."""
+        ratio = COX_RANGE
+        while (model := _cox(matrix, y, n_alphas=N_STRENGTHS, alpha_min_ratio=ratio)) is None:
+            ratio = min(2 * ratio, 0.99)
+            if ratio == 0.99:  # not even the strongest penalties have a solution
+                self.alphas = [1.0]
+                return np.zeros((matrix.shape[1], 1))
+        self.alphas = [float(a) for a in model.alphas_]
+        return np.asarray(model.coef_, float)
+
+    def _as_far_as_it_goes(self, matrix: Floats, y: npt.NDArray[Any]) -> Floats:
+        """Coefficients of the strengths that are given, without the weakest where these have no solution."""
+        given = list(self.alphas or ())
+        for n in range(len(given), 0, -1):
+            if (model := _cox(matrix, y, alphas=given[:n])) is not None:
+                return np.asarray(model.coef_, float)
+        return np.zeros((matrix.shape[1], 1))
 
     def again(self) -> "CoxPath":
         return CoxPath(self.alphas)
@@ -73,6 +83,17 @@ class CoxPath:
 
     def loss(self, scores: Floats, y: npt.NDArray[Any]) -> float:
         return cox_gradient(scores[:, None], y["event"], y["time"])(np.ones(1))[0]
+
+
+def _cox(matrix: Floats, y: npt.NDArray[Any], **strengths: Any) -> CoxnetSurvivalAnalysis | None:
+    """The fitted path; None where some penalty is too weak for the few events, and no finite solution exists."""
+    with warnings.catch_warnings():
+        # The strongest penalty leaves nothing: that is what it is there for.
+        warnings.filterwarnings("ignore", message="all coefficients are zero")
+        try:
+            return CoxnetSurvivalAnalysis(l1_ratio=0.5, max_iter=20_000, **strengths).fit(matrix, y)
+        except ArithmeticError:
+            return None
 
 
 class LogisticPath:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sksurv.linear_model import CoxnetSurvivalAnalysis
 
+from training.models.paths import CoxPath
 from training.models.survival import coxnet, outcome
 
 WEAK = {"model__l1_ratio": 0.1, "model__alphas": [0.001]}
@@ -33,3 +34,20 @@ def test_a_penalty_that_has_a_solution_is_used_as_it_is() -> None:
     plain = CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=[0.1], max_iter=20_000).fit(model[:-1].transform(frame), target)
     assert np.count_nonzero(plain.coef_)
     np.testing.assert_allclose(model[-1].coef_, plain.coef_)
+
+
+@pytest.mark.parametrize("alphas", [None, [0.5, 0.1, 0.001, 0.0001], [0.0001]])
+def test_a_path_ends_where_penalties_have_no_solution_any_more(alphas: list[float] | None) -> None:
+    frame, target = few_events()
+    path = CoxPath(alphas).fit(frame, target)
+    scores = path.scores(frame)
+    assert scores.shape == (60, len(path.alphas or ()))
+    assert np.isfinite(scores).all()
+    # Known strengths again on other rows, as the folds of a stack do.
+    fewer = path.again().fit(frame.iloc[:40], target[:40])
+    assert fewer.scores(frame).shape == scores.shape
+    if alphas is not None and len(alphas) > 1:
+        plain = CoxnetSurvivalAnalysis(l1_ratio=0.5, alphas=alphas[:2], max_iter=20_000)
+        plain.fit(path.prepare_.transform(frame.to_numpy()), target)
+        np.testing.assert_allclose(path.coefficients_[:, :2], plain.coef_)
+        np.testing.assert_array_equal(path.coefficients_[:, -1], path.coefficients_[:, -2])
