@@ -106,7 +106,7 @@ SERVICES: dict[str, dict[str, tuple[str, ...] | None]] = {
     "pseudoprogression_v1": dict(_COURSE),
     # Nothing that the laboratory found: what is asked is what the images tell.
     "mgmt_methylation_v1": {
-        "clinical_profile": ("age_years", "is_female", "karnofsky"),
+        "clinical_profile": _PERSON,
         "imaging_measures": ("measures", "baseline", "largest_volume_baseline_ml", "n_regions"),
     },
     # Of an archive without dates: what is known of the tumour once its sample is worked up; without and with MGMT.

@@ -82,10 +82,7 @@ def finish(recorder: Recorder, dataset: "Dataset", outcome: Outcome) -> None:
     from training.registry.serving import example_of, serving_of
 
     recorder.values(outcome.params, outcome.metrics)
-    for name, figure in outcome.figures.items():
-        recorder.figure(name, figure)
-    for name, document in outcome.documents.items():
-        recorder.json(name, document)
+    _files(recorder, outcome)
     for name, table in outcome.tables.items():
         recorder.table(name, table)
     fitted = outcome.fitted
@@ -97,8 +94,12 @@ def finish(recorder: Recorder, dataset: "Dataset", outcome: Outcome) -> None:
 def add(recorder: Recorder, addition: Addition) -> None:
     """What the best candidate has beside the others; its tag comes last and says that the training is complete."""
     recorder.values({}, addition.metrics)
-    for name, figure in addition.figures.items():
-        recorder.figure(name, figure)
-    for name, document in addition.documents.items():
-        recorder.json(name, document)
+    _files(recorder, addition)
     recorder.tag(IS_BEST, "true")
+
+
+def _files(recorder: Recorder, found: Outcome | Addition) -> None:
+    for name, figure in found.figures.items():
+        recorder.figure(name, figure)
+    for name, document in found.documents.items():
+        recorder.json(name, document)
