@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from training.ablation import Part
 from training.flow.children import Piece, SitePiece
 from training.flow.evaluator import Addition
+from training.flow.summaries import with_intervals
 from training.forest import Point, ablation_figure, permutation_figure, point, site_figure
 from training.models.attention.explain import by_measure, by_modality_and_time, out_of_fold
 from training.permutation import PermutationTest
@@ -13,7 +14,7 @@ from training.tracking.names import ADDS, ALONE
 
 if TYPE_CHECKING:
     from training.dataset import Dataset
-    from training.evaluate import Evaluation
+    from training.evaluate import Estimate, Evaluation
     from training.splits import Fold
 
 ABLATION, SITES, PERMUTATIONS, ATTENTION = "ablation", "sites", "permutations", "attention"
@@ -26,28 +27,31 @@ def of_ablations(whole: "Evaluation", primary: str, pieces: Mapping[Part, Piece]
     whole: the candidate on everything. reference: the model to beat, on the same folds.
     """
     adds = {
-        part.modality: point(-piece.difference)
+        part.modality: -piece.difference
         for part, piece in pieces.items()
         if part.kind == "without" and piece.difference is not None
     }
-    alone = {part.modality: point(piece.estimates[primary]) for part, piece in pieces.items() if part.kind == "alone"}
+    alone = {part.modality: piece.estimates[primary] for part, piece in pieces.items() if part.kind == "alone"}
     if not pieces:
         return Addition()
     name, value = whole.candidate.name, whole.estimates[primary].value
     beaten = reference.candidate.name
     to_beat = None if beaten == name else (beaten, reference.estimates[primary].value)
     return Addition(
-        metrics=_metrics(ADDS, adds) | _metrics(ALONE, alone),
+        metrics=with_intervals(
+            {f"{ADDS}{modality}": e for modality, e in adds.items()}
+            | {f"{ALONE}{modality}": e for modality, e in alone.items()}
+        ),
         documents={f"{ABLATION}.json": {"metric": primary, "adds": _numbers(adds), "alone": _numbers(alone)}},
-        figures={f"{ABLATION}.png": ablation_figure(name, primary, adds, alone, value, to_beat)},
+        figures={f"{ABLATION}.png": ablation_figure(name, primary, _points(adds), _points(alone), value, to_beat)},
     )
 
 
 def of_sites(model: str, primary: str, sites: Sequence[SitePiece], whole: "Evaluation") -> Addition:
     """The metric at each site after training at the others, beside that of the cross-validation."""
-    spoken = {site.name: point(site.estimates[primary]) for site in sites if not site.note}
+    spoken = {site.name: site.estimates[primary] for site in sites if not site.note}
     silent = [site.name for site in sites if site.note]
-    figure = site_figure(model, primary, spoken, point(whole.estimates[primary]), silent)
+    figure = site_figure(model, primary, _points(spoken), point(whole.estimates[primary]), silent)
     return Addition(
         metrics={f"{primary}_site_{site.name}": site.estimates[primary].value for site in sites},
         documents={f"{SITES}.json": {"metric": primary, "sites": _numbers(spoken), "too_few": silent}},
@@ -84,13 +88,9 @@ def of_attention(dataset: "Dataset", whole: "Evaluation", folds: "Sequence[Fold]
     )
 
 
-def _metrics(prefix: str, points: Mapping[str, Point]) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for modality, (value, low, high) in points.items():
-        name = f"{prefix}{modality}"
-        metrics |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return metrics
+def _points(estimates: "Mapping[str, Estimate]") -> dict[str, Point]:
+    return {name: point(e) for name, e in estimates.items()}
 
 
-def _numbers(points: Mapping[str, Point]) -> dict[str, dict[str, float]]:
-    return {name: {"value": value, "low": low, "high": high} for name, (value, low, high) in points.items()}
+def _numbers(estimates: "Mapping[str, Estimate]") -> dict[str, dict[str, float]]:
+    return {name: {"value": e.value, "low": e.low, "high": e.high} for name, e in estimates.items()}
