@@ -114,17 +114,16 @@ def run_demo(
             late = _late_reports(cohort, lake, settings)
         with meter.stage("training"):
             from training.run import train_all
-            from training.tasks import TASKS
+            from training.tasks import WITH_DATES
 
-            asked = [task.name for task in TASKS.values() if not task.of_archives]
-            trained = tuple(train_all(lake, tasks=asked, progress=say).values())
+            answers = train_all(lake, tasks=WITH_DATES, progress=say)
         with meter.stage("registry"):
             from training.registry.promotion import register_best
 
             say(f"registering the best model of {REGISTERED}")
-            best = register_best(lake, REGISTERED) if trained[asked.index(REGISTERED)].runs else None
+            best = register_best(lake, REGISTERED) if answers[REGISTERED].runs else None
     reports = [f for b in batches for f in b.files]
-    return DemoResult(tuple(batches), views, trained, best, len(cohort.defects),
+    return DemoResult(tuple(batches), views, tuple(answers.values()), best, len(cohort.defects),
                       _compare(cohort, landing, reports, lake), late, meter)  # fmt: skip
 
 

@@ -27,3 +27,5 @@ TASKS: dict[str, Task] = {
         mgmt_from_tumour.task,
     )
 }
+WITH_DATES = tuple(task.name for task in TASKS.values() if not task.of_archives)
+"""The tasks of which a hospital's records can hold a cohort, as the demo's do."""
